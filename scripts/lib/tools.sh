@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# Makes sure the machine has what the scripts use. Sourced, never run.
+#
+# The `want_*` functions only note what is missing; `install_wanted` then gets all of it with one
+# call of apt-get, or names all of it at once to a user who may not install. Everything is printed
+# to stderr, because a caller's stdout may be an answer (scripts/kafka-kit).
+
+wanted=()         # Debian packages to install
+wanted_because=() # what is missing, in the words of its user
+wanted_checks=()  # the checks that must pass afterwards
+
+fail() {
+  printf '%s: error: %s\n' "${0##*/}" "$1" >&2
+  shift
+  (($# == 0)) || printf '  %s\n' "$@" >&2
+  exit 1
+}
+
+note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+# Rust is the one precondition: which toolchain to have, and where, is the developer's decision.
+need_cargo() {
+  # rustup's installer puts cargo here, but only a new login shell has it in PATH.
+  local rustup_bin="${CARGO_HOME:-${HOME-}/.cargo}/bin"
+  command -v cargo >/dev/null || PATH="$rustup_bin:$PATH"
+  command -v cargo >/dev/null || fail "cargo is not installed" \
+    "Rust is the one thing these scripts do not install: get it with rustup, then run this again."
+}
+
+# The checks try the tool instead of looking for its name: Debian's slim images have a `cc` without
+# headers and a `perl` without the modules that OpenSSL's build uses.
+has_c() { cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
+has_cxx() { c++ -E -x c++ - <<<'#include <vector>' >/dev/null 2>&1; }
+has_make() { command -v make >/dev/null; }
+has_cmake() { command -v cmake >/dev/null; }
+has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 >/dev/null 2>&1; }
+has_maven() { command -v mvn >/dev/null; }
+has_java() {
+  # `openjdk version "17.0.15" ...`; Java 8 calls itself 1.8 and is rightly refused.
+  local version
+  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p') || return 1
+  [[ -n $version ]] && ((version >= 17))
+}
+
+want() { # want CHECK PACKAGE WORDS
+  "$1" && return
+  wanted_checks+=("$1")
+  wanted_because+=("$3")
+  [[ " ${wanted[*]-} " == *" $2 "* ]] || wanted+=("$2")
+}
+
+# librdkafka, OpenSSL, zlib, zstd and curl are compiled from source and linked statically.
+want_build_tools() {
+  want has_c build-essential "a C compiler with headers"
+  want has_cxx build-essential "a C++ compiler with headers"
+  want has_make build-essential "make"
+  want has_cmake cmake "cmake"
+  want has_perl perl "perl with its standard modules"
+}
+
+want_java() { want has_java default-jre-headless "Java 17 or later"; }
+want_maven() { want has_maven maven "maven"; }
+
+install_wanted() {
+  ((${#wanted[@]})) || return 0
+  local missing as_root=() check
+  printf -v missing '%s, ' "${wanted_because[@]}"
+  missing="missing: ${missing%, }"
+
+  command -v apt-get >/dev/null ||
+    fail "$missing" "There is no apt-get here: install these yourself (Debian's names: ${wanted[*]})."
+  if ((EUID != 0)); then
+    # `-n`: a script must never stop to ask for a password.
+    if ! sudo -n true 2>/dev/null; then
+      fail "$missing" "Not root, so not installing. Type this, then run this again:" \
+        "sudo apt-get update && sudo apt-get install -y --no-install-recommends ${wanted[*]}"
+    fi
+    as_root=(sudo -n)
+  fi
+
+  note "$missing; installing ${wanted[*]}"
+  # `env`, because sudo drops the environment. The retries are for a mirror's bad moment.
+  as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3)
+  "${as_root[@]}" update >&2 </dev/null || fail "apt-get update failed"
+  "${as_root[@]}" install -y --no-install-recommends "${wanted[@]}" >&2 </dev/null ||
+    fail "apt-get could not install ${wanted[*]}"
+
+  hash -r
+  for check in "${wanted_checks[@]}"; do
+    "$check" || fail "still $missing" "Installing ${wanted[*]} did not satisfy the check $check."
+  done
+  wanted=() wanted_because=() wanted_checks=()
+}

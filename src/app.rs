@@ -1,0 +1,101 @@
+//! The running service, as one immutable value that everything shares.
+//!
+//! Takes a [`Config`]. Gives an [`App`]: the sources by path, the budget, the producer and the metrics. What a
+//! request needs it finds here, without a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::error::KafkaError;
+
+use crate::budget::Budget;
+use crate::config::{Config, Source};
+use crate::kafka::slot::ProducerSlot;
+use crate::telemetry::metrics::Metrics;
+
+/// The running service.
+pub struct App {
+    sources: HashMap<String, Arc<Source>>,
+    budget: Arc<Budget>,
+    producer: ProducerSlot,
+    metrics: Arc<Metrics>,
+    draining: AtomicBool,
+}
+
+/// Why the service can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// librdkafka does not take its configuration as a whole.
+    #[error("the kafka producer can't be set up: {0}")]
+    Producer(#[source] KafkaError),
+    /// The metrics' exporter can't be built.
+    #[error("the metrics can't be set up: {0}")]
+    Metrics(#[source] opentelemetry_sdk::error::OTelSdkError),
+}
+
+impl App {
+    /// Sets the service up. Kafka need not be there yet: readiness tells.
+    ///
+    /// # Errors
+    /// See [`SetUpError`].
+    pub fn new(config: &Config) -> Result<Arc<Self>, SetUpError> {
+        let metrics = Metrics::new().map_err(SetUpError::Metrics)?;
+        let server = &config.server;
+        let budget = Budget::new(server.max_in_flight_requests, server.max_in_flight_bytes);
+        let largest_body = config.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
+        let properties = config.kafka.producer_config(
+            server.max_in_flight_requests,
+            server.max_in_flight_bytes,
+            largest_body,
+        );
+        let producer = ProducerSlot::start(properties, config.dead_letter.clone(), Arc::clone(&metrics))
+            .map_err(SetUpError::Producer)?;
+        let sources = config.sources.iter().map(|source| (source.path.clone(), Arc::clone(source))).collect();
+        let app = Arc::new(Self { sources, budget, producer, metrics, draining: AtomicBool::new(false) });
+        let observed = Arc::downgrade(&app);
+        app.metrics.observe(&app.budget, move || observed.upgrade().is_some_and(|app| app.is_ready()));
+        Ok(app)
+    }
+
+    /// The source that is served at exactly this path.
+    #[must_use]
+    pub fn source_at(&self, path: &str) -> Option<&Arc<Source>> {
+        self.sources.get(path)
+    }
+
+    /// What may be under way.
+    #[must_use]
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// The way to Kafka.
+    #[must_use]
+    pub fn producer(&self) -> &ProducerSlot {
+        &self.producer
+    }
+
+    /// Every instrument.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// From now on new requests are refused.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether new requests are refused.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether a load balancer should send requests here.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_draining() && self.producer.health().is_ready()
+    }
+}

@@ -1,0 +1,131 @@
+//! `hookbridge check`: is this configuration right, and what is understood of it?
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use super::{ConfigFile, load};
+use crate::config::diagnostic::write_diagnostic;
+use crate::config::units::{show_bytes, show_duration};
+use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
+use crate::pipeline::extract::{Expression, UNNAMED_TYPE};
+use crate::topic::{Pattern, Target};
+
+pub(super) fn run(file: &ConfigFile) -> ExitCode {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    for warning in &config.warnings {
+        let mut line = String::new();
+        if write_diagnostic(&mut line, &config.file, "warning", warning).is_ok() {
+            eprint!("{line}");
+        }
+    }
+    print!("{}", describe(&config));
+    ExitCode::SUCCESS
+}
+
+/// What is understood of a configuration. Never a secret, nor the value of a property that may be one.
+fn describe(config: &Config) -> String {
+    let mut out = String::new();
+    // Writing to a `String` does not fail.
+    let _ = write_config(&mut out, config);
+    out
+}
+
+fn write_config(out: &mut String, config: &Config) -> std::fmt::Result {
+    let server = &config.server;
+    writeln!(out, "{} is valid.\n", config.file)?;
+    writeln!(out, "webhooks            {}", server.listen)?;
+    writeln!(out, "health and metrics  {}", config.admin_listen)?;
+    let brokers = config.kafka.get("bootstrap.servers").or_else(|| config.kafka.get("metadata.broker.list"));
+    writeln!(out, "kafka               {}", brokers.unwrap_or_default())?;
+    let others: Vec<&str> = config.kafka.names().filter(|name| *name != "bootstrap.servers").collect();
+    if !others.is_empty() {
+        writeln!(out, "                    also set: {}", others.join(", "))?;
+    }
+    writeln!(out, "dead letters        {}", config.dead_letter)?;
+    writeln!(
+        out,
+        "limits              {} requests and {} of bodies under way, {} connections",
+        server.max_in_flight_requests,
+        show_bytes(server.max_in_flight_bytes),
+        server.max_connections
+    )?;
+    for source in &config.sources {
+        write_source(out, source)?;
+    }
+    for name in &config.disabled {
+        writeln!(out, "\nsource {name}: disabled")?;
+    }
+    Ok(())
+}
+
+fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
+    let provider = &source.provider;
+    writeln!(out, "\nsource {}: POST {}", source.name, source.path)?;
+    writeln!(out, "  provider    {} ({})", provider.name, provider.title)?;
+    match &source.authentication {
+        Authentication::DangerUnsigned => {
+            writeln!(out, "  verifies    NOTHING: danger_accept_unsigned is true")?
+        }
+        Authentication::Signed { scheme, keys } => {
+            let headers: Vec<&str> = scheme.signature_headers.iter().map(http::HeaderName::as_str).collect();
+            let secrets = if keys.len() == 1 {
+                "1 secret".to_owned()
+            } else {
+                format!("any of {} secrets", keys.len())
+            };
+            write!(
+                out,
+                "  verifies    HMAC-SHA256 of {} in {}, by {secrets}",
+                scheme.content,
+                headers.join(" or ")
+            )?;
+            match &scheme.timestamp {
+                Some(rule) => writeln!(out, ", within {} of the clock", show_duration(rule.tolerance))?,
+                None => writeln!(out, "; no timestamp is signed")?,
+            }
+        }
+    }
+    let key = match source.key {
+        KeyFrom::MessageId => places(&provider.message_id, "SHA-256 of the body"),
+        KeyFrom::BodySha256 => "SHA-256 of the body".to_owned(),
+    };
+    let namespace = source.namespace.as_ref().map(|namespace| format!("{namespace}:")).unwrap_or_default();
+    writeln!(out, "  key         {namespace}{key}")?;
+    let unnamed = format!("`{UNNAMED_TYPE}`");
+    match provider.event_type.is_empty() {
+        true => writeln!(out, "  event type  always {unnamed}")?,
+        false => writeln!(out, "  event type  {}", places(&provider.event_type, "dead letter"))?,
+    }
+    writeln!(
+        out,
+        "  answers     within {}, bodies up to {}",
+        show_duration(source.respond_within),
+        show_bytes(source.max_body_bytes)
+    )?;
+    for (pattern, target) in source.topics.entries() {
+        let target = match target {
+            Target::Topic(Pattern::Fixed(topic)) => topic.to_string(),
+            Target::Topic(Pattern::PerType(template)) => template.to_string(),
+            Target::Drop => "(dropped)".to_owned(),
+        };
+        writeln!(out, "  topics      {pattern} -> {target}")?;
+    }
+    if !source.topics.entries().iter().any(|(pattern, _)| pattern == "*") {
+        let target = match source.unmapped {
+            Unmapped::Topic => source.default_topic.to_string(),
+            Unmapped::Drop => "(dropped)".to_owned(),
+            Unmapped::Reject => "(answered 400)".to_owned(),
+        };
+        writeln!(out, "  topics      anything else -> {target}")?;
+    }
+    Ok(())
+}
+
+fn places(places: &[Expression], last: &str) -> String {
+    let mut texts: Vec<String> = places.iter().map(Expression::to_string).collect();
+    texts.push(last.to_owned());
+    texts.join(", else ")
+}

@@ -1,0 +1,220 @@
+//! `hookbridge dev`: everything at once, with nothing but this binary.
+//!
+//! Starts the embedded broker (or uses `--brokers`), serves a source for every preset, posts a sample event
+//! from each of the first five systems over HTTP to itself, shows the records as they are read back from their
+//! topics, and stays up.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::Engine as _;
+use clap::Args;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::tail::Tail;
+use super::{fail, send};
+use crate::app::App;
+use crate::config::validate::{self, provider_named};
+use crate::config::{Config, preset};
+use crate::kafka::embedded::EmbeddedBroker;
+use crate::server::{self, Ended};
+use crate::topic::TopicName;
+
+/// The systems whose sample events are sent, by preset: AllFly Connect, EventsAir, the generic "resource" and
+/// "wh_" providers, and Wristband, for all of Svix's customers.
+const FIRST_FIVE: [&str; 5] = ["allfly", "eventsair", "generic-hex", "generic-sha256", "wristband"];
+
+/// Kafka, the samples and their records are all waited for this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Partitions of topics that are created on a real Kafka.
+const PARTITIONS: i32 = 4;
+
+/// Where to listen, and which Kafka to use.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The embedded broker is librdkafka's mock cluster: it speaks Kafka's protocol, keeps everything in \
+                        memory and is gone at the end. The secrets are well known, so listen on loopback alone."
+)]
+pub struct Dev {
+    /// Use this Kafka (host:port, ...) instead of the embedded broker. Missing topics are created.
+    #[arg(long, value_name = "BROKERS")]
+    brokers: Option<String>,
+    /// Where to listen for webhooks. Port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where to listen for health and metrics. Port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
+    admin_listen: SocketAddr,
+}
+
+pub(super) fn run(dev: Dev) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return fail(&format!("the async runtime can't be started: {error}"), ExitCode::FAILURE);
+        }
+    };
+    let ended = runtime.block_on(develop(&dev));
+    runtime.shutdown_background();
+    match ended {
+        Ok(Ended::InOrder) => ExitCode::SUCCESS,
+        Ok(Ended::AtOnce(reason)) => ExitCode::from(reason.exit_code()),
+        Err(why) => fail(&why, ExitCode::FAILURE),
+    }
+}
+
+async fn develop(dev: &Dev) -> Result<Ended, String> {
+    let embedded = match dev.brokers {
+        Some(_) => None,
+        None => Some(
+            EmbeddedBroker::start()
+                .map_err(|error| format!("the embedded broker can't be started: {error}"))?,
+        ),
+    };
+    let brokers = match (&dev.brokers, &embedded) {
+        (Some(brokers), _) => brokers.clone(),
+        (None, Some(embedded)) => embedded.bootstrap_servers(),
+        (None, None) => return Err("there is no broker".to_owned()),
+    };
+    let config = config(dev, &brokers)?;
+    let topics = topics(&config);
+    match &embedded {
+        Some(embedded) => {
+            for topic in &topics {
+                embedded.create_topic(topic).map_err(|error| format!("{topic} can't be created: {error}"))?;
+            }
+        }
+        None => create_topics(&config, &topics).await?,
+    }
+    let bound = server::bind(&config).await.map_err(|error| {
+        format!("{error}\n  hint: take any free port with --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0")
+    })?;
+    let address = bound.public_address;
+    let kind = if embedded.is_some() { "embedded broker, in memory" } else { "your Kafka" };
+    println!("webhooks            http://{address}/webhooks/PRESET");
+    println!("health and metrics  http://{}/readyz and /metrics", bound.admin_address);
+    println!("kafka               {brokers} ({kind})");
+
+    let reader = config.kafka.client_config();
+    let tail = tokio::task::spawn_blocking(move || Tail::start(reader, &topics))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| format!("the topics can't be read: {error}"))?;
+    let app = App::new(&config).map_err(|error| error.to_string())?;
+    let demonstration = tokio::spawn(demonstrate(Arc::clone(&app), address, tail));
+    let ended = server::serve(&config, Arc::clone(&app), bound).await.map_err(|error| error.to_string())?;
+    if demonstration.is_finished() {
+        let tail = demonstration.await.map_err(|error| error.to_string())??;
+        tokio::task::spawn_blocking(move || tail.stop()).await.map_err(|error| error.to_string())?;
+    }
+    // librdkafka may take any time to end its threads, and the process is about to end them all.
+    std::mem::forget((app, embedded));
+    Ok(ended)
+}
+
+/// Sends the samples and waits until their records have been shown.
+async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<Tail, String> {
+    let demonstrated = samples(&app, address, &tail).await;
+    match &demonstrated {
+        Ok(()) => {
+            let provider = FIRST_FIVE[0];
+            println!("\nReady. Now send one of your own (and try another secret, to see it refused):\n");
+            // As it was called: it need not be on the PATH.
+            let this = std::env::args().next().unwrap_or_else(|| "hookbridge".to_owned());
+            println!(
+                "  {this} send --provider {provider} --secret {} \\\n    --url http://{address}/webhooks/{provider} \
+                 --type event_attendee.ticket_success --data '{{\"data\":{{\"ticket\":7}}}}'\n",
+                secret_of(provider)
+            );
+            println!("Presets: {}. Ctrl-C ends it.", preset::names().collect::<Vec<_>>().join(", "));
+        }
+        Err(why) => eprintln!("hookbridge: the demonstration failed: {why}; the service stays up"),
+    }
+    Ok(tail)
+}
+
+async fn samples(app: &App, address: SocketAddr, tail: &Tail) -> Result<(), String> {
+    wait_until("Kafka is not ready", || app.is_ready()).await?;
+    for name in FIRST_FIVE {
+        let provider = provider_named(name)?;
+        let request = send::sign(&provider, &secret_of(name), send::Event::default(), SystemTime::now())?;
+        let url = format!("http://{address}/webhooks/{name}");
+        let uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
+        let (status, body) = send::post(&uri, request).await?;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        if !status.is_success() {
+            return Err(format!("POST {url} was answered {status} {body}"));
+        }
+        println!("\nPOST {url} -> {status} {body}  ({})", provider.provider.title);
+    }
+    wait_until("the records were not read back", || tail.shown() >= FIRST_FIVE.len()).await
+}
+
+async fn wait_until(otherwise: &str, condition: impl Fn() -> bool) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return Err(format!("{otherwise} after {} s", PATIENCE.as_secs()));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// The secret of a development source: well known, and as its preset wants it written.
+fn secret_of(preset: &str) -> String {
+    let text = format!("hookbridge development secret for {preset}");
+    match preset.starts_with("generic") {
+        true => text.replace(' ', "-"),
+        false => format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(text)),
+    }
+}
+
+/// A configuration with a source for every preset, read as any other.
+fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
+    let mut yaml = format!(
+        "server: {{ listen: '{}' }}\nadmin: {{ listen: '{}' }}\nkafka: {{ bootstrap.servers: '{}' }}\nsources:\n",
+        dev.listen,
+        dev.admin_listen,
+        brokers.replace('\'', "''")
+    );
+    for name in preset::names() {
+        yaml.push_str(&format!("  {name}: {{ provider: {name}, secrets: [{{ env: {name} }}] }}\n"));
+    }
+    validate::parse("the development configuration", &yaml, &|name| Some(secret_of(name)))
+        .map_err(|invalid| invalid.to_string())
+}
+
+fn topics(config: &Config) -> Vec<TopicName> {
+    let mut topics: Vec<_> = config.sources.iter().map(|source| source.default_topic.clone()).collect();
+    topics.push(config.dead_letter.clone());
+    topics
+}
+
+async fn create_topics(config: &Config, topics: &[TopicName]) -> Result<(), String> {
+    let client: ClientConfig = config.kafka.client_config();
+    let admin: AdminClient<DefaultClientContext> =
+        client.create().map_err(|error| format!("a Kafka client can't be set up: {error}"))?;
+    // -1: as many replicas as the cluster has for its default.
+    let new =
+        topics.iter().map(|topic| NewTopic::new(topic.as_str(), PARTITIONS, TopicReplication::Fixed(-1)));
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
+    let created = admin
+        .create_topics(new.collect::<Vec<_>>().iter(), &options)
+        .await
+        .map_err(|error| format!("Kafka can't be reached, or topics can't be created: {error}"))?;
+    for topic in created {
+        match topic {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(format!("the topic {topic} can't be created: {code}")),
+        }
+    }
+    Ok(())
+}

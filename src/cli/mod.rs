@@ -1,0 +1,108 @@
+//! The commands: arguments in, an exit code out.
+//!
+//! Exit codes: 0 done; 1 it could not be done; 2 wrong arguments; 64 wrong configuration; 128 and the signal's
+//! number when a second signal ended a shutdown at once.
+
+pub mod check;
+pub mod completions;
+pub mod dev;
+pub mod send;
+pub mod serve;
+mod tail;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{self, Config};
+
+/// The exit code for a configuration that can't be used (`EX_USAGE` of sysexits.h).
+const EXIT_CONFIGURATION: u8 = 64;
+
+/// Receives webhooks, verifies their signatures and publishes every event to Kafka.
+///
+/// A 2xx is a receipt: it is sent only once Kafka has acknowledged the record. The record's key is the
+/// message ID and its value is the exact octets that were signed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hookbridge",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Start with `hookbridge dev`: it needs nothing else and shows events landing in Kafka.\n\
+                        Logs go to standard error; HOOKBRIDGE_LOG sets their level (`debug`, `warn`, ...)."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve webhooks, as a configuration file says.
+    Serve(ConfigFile),
+    /// Check a configuration file and print what is understood of it. No secret is shown.
+    Check(ConfigFile),
+    /// Try everything out: an embedded broker, a source for every preset, and a sample event from each of the
+    /// first five systems.
+    Dev(dev::Dev),
+    /// Sign an event as a provider does, and post it.
+    Send(send::Send),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file (YAML). config/hookbridge.yaml is a complete, commented one.
+    #[arg(long, short, value_name = "FILE", env = "HOOKBRIDGE_CONFIG")]
+    config: PathBuf,
+}
+
+/// Runs the command that `arguments`, with the program's name first, ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe is no reason to fail over a help text.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let level = if matches!(cli.command, Command::Dev(_)) { LevelFilter::WARN } else { LevelFilter::INFO };
+    if let Err(why) = crate::telemetry::logs::start(level) {
+        return fail(&why, ExitCode::from(EXIT_CONFIGURATION));
+    }
+    match cli.command {
+        Command::Serve(file) => serve::run(&file),
+        Command::Check(file) => check::run(&file),
+        Command::Dev(dev) => dev::run(dev),
+        Command::Send(send) => send::run(&send),
+        Command::Completions(completions) => completions::run(&completions),
+    }
+}
+
+/// Says why on standard error.
+fn fail(why: &dyn std::fmt::Display, code: ExitCode) -> ExitCode {
+    eprintln!("hookbridge: {why}");
+    code
+}
+
+/// Reads the configuration, or says everything that is wrong with it.
+fn load(file: &ConfigFile) -> Result<Config, ExitCode> {
+    config::load(&file.config).map_err(|error| {
+        match error {
+            // The lines speak for themselves, and begin with the file as editors expect.
+            config::LoadError::Invalid(invalid) => eprintln!("{invalid}; nothing was started"),
+            config::LoadError::Unreadable { .. } => eprintln!("hookbridge: {error}"),
+        }
+        ExitCode::from(EXIT_CONFIGURATION)
+    })
+}

@@ -1,0 +1,165 @@
+//! The configuration: from a YAML file to values that can't be wrong.
+//!
+//! Takes a file. Gives [`Config`], checked as a whole, or [`Invalid`] with every fault in it: file, line, path
+//! and a hint. The way is `document` (YAML with positions) -> `raw` (the shape) -> `validate` (the rules),
+//! with `preset`, `provider` and `secret` for its parts.
+
+pub mod diagnostic;
+pub mod document;
+pub mod preset;
+pub mod provider;
+pub mod raw;
+pub mod secret;
+pub mod units;
+pub mod validate;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+pub use diagnostic::{Diagnostic, Invalid};
+pub use provider::{Provider, Success};
+pub use raw::{KeyFrom, Unmapped};
+
+use crate::kafka::properties::Properties;
+use crate::signature::{Key, Scheme};
+use crate::topic::{TopicMap, TopicName};
+
+/// A configuration that has passed every check.
+#[derive(Debug)]
+pub struct Config {
+    /// The file it came from, as the user named it.
+    pub file: String,
+    /// The public listener, and its limits.
+    pub server: Server,
+    /// The listener for health and metrics.
+    pub admin_listen: SocketAddr,
+    /// librdkafka's properties.
+    pub kafka: Properties,
+    /// The topic for what can't be read.
+    pub dead_letter: TopicName,
+    /// The sources that are served.
+    pub sources: Vec<Arc<Source>>,
+    /// The names of those that are not.
+    pub disabled: Vec<String>,
+    /// What is allowed and should be known.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The public listener, and its limits.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Open connections.
+    pub max_connections: usize,
+    /// Requests under way, up to Kafka's acknowledgement.
+    pub max_in_flight_requests: usize,
+    /// Octets of bodies in memory, up to Kafka's acknowledgement.
+    pub max_in_flight_bytes: usize,
+    /// For a request's head.
+    pub header_timeout: Duration,
+    /// For everything under way, after the signal to end.
+    pub shutdown_grace: Duration,
+}
+
+/// A configured sender of webhooks.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// The exact path it is served at.
+    pub path: String,
+    /// How its events are identified and named.
+    pub provider: Provider,
+    /// How its requests are verified.
+    pub authentication: Authentication,
+    /// Where its events go.
+    pub topics: TopicMap,
+    /// Where those go that `topics` does not name.
+    pub default_topic: TopicName,
+    /// Where those go that can't be read.
+    pub dead_letter: TopicName,
+    /// Whether there is a `default_topic` for those at all.
+    pub unmapped: Unmapped,
+    /// What the record's key is made of.
+    pub key: KeyFrom,
+    /// What stands before it.
+    pub namespace: Option<String>,
+    /// The largest body.
+    pub max_body_bytes: usize,
+    /// How soon every request is answered.
+    pub respond_within: Duration,
+    /// How long a body may take. Shorter than `respond_within`.
+    pub body_timeout: Duration,
+}
+
+/// How requests are verified.
+#[derive(Debug)]
+pub enum Authentication {
+    /// By a signature that any of the keys gives.
+    Signed {
+        /// The provider's scheme.
+        scheme: Scheme,
+        /// The configured keys. Never empty.
+        keys: Vec<Key>,
+    },
+    /// Not at all, as the configuration says in so many words.
+    DangerUnsigned,
+}
+
+impl Authentication {
+    /// The headers whose value, if it is the message ID, the signature covers.
+    pub(crate) fn signed_id_headers(&self) -> &[HeaderName] {
+        match self {
+            Self::Signed { scheme, .. } if scheme.coverage().id => &scheme.id_headers,
+            _ => &[],
+        }
+    }
+
+    /// The headers that the scheme reads.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let scheme = match self {
+            Self::Signed { scheme, .. } => Some(scheme),
+            Self::DangerUnsigned => None,
+        };
+        scheme.into_iter().flat_map(|scheme| {
+            let timestamp = scheme.timestamp.iter().flat_map(|rule| &rule.headers);
+            scheme.id_headers.iter().chain(timestamp).chain(&scheme.signature_headers)
+        })
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("the configuration {file} can't be read: {source}")]
+    Unreadable {
+        /// The file, as the user named it.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file can't be used.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+/// Reads and checks the configuration in `file`, and the secrets it refers to.
+///
+/// # Errors
+/// See [`LoadError`].
+pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
+    use std::io::Read as _;
+    let name = file.display().to_string();
+    let unreadable = |source| LoadError::Unreadable { file: name.clone(), source };
+    let mut text = String::new();
+    let limit = document::MAX_DOCUMENT_BYTES as u64 + 1;
+    std::fs::File::open(file)
+        .and_then(|file| file.take(limit).read_to_string(&mut text))
+        .map_err(unreadable)?;
+    Ok(validate::parse(&name, &text, &|name| std::env::var(name).ok())?)
+}

@@ -1,0 +1,134 @@
+//! Presets: what is known of a provider, as data.
+//!
+//! Takes a preset's name. Gives the provider file of that name in `config/providers/`, which is part of the
+//! binary, with everything it `extends` filled in.
+
+use super::diagnostic::Diagnostics;
+use super::document::Document;
+use super::raw::{RawProvider, RawSecretFormat, RawSignature, RawSuccess, RawTimestamp};
+
+macro_rules! presets {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../config/providers/", $name, ".yaml")))),+]
+    };
+}
+
+/// Every preset's name and file, in the order in which they are listed. A test keeps it in step with the
+/// folder.
+const PRESETS: &[(&str, &str)] = presets![
+    "standard-webhooks",
+    "svix",
+    "allfly",
+    "eventsair",
+    "wristband",
+    "generic-hex",
+    "generic-sha256",
+];
+
+/// A preset may build on one that builds on another, and so on; no deeper than this.
+const MAX_EXTENDS: usize = 4;
+
+/// The presets' names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|(name, _)| *name)
+}
+
+/// The preset called `name`, as it stands in its file.
+fn raw(name: &str) -> Option<RawProvider> {
+    let (_, text) = PRESETS.iter().find(|(preset, _)| *preset == name)?;
+    let mut faults = Diagnostics::default();
+    // That every preset can be read is shown by a test.
+    Some(Document::parse(text, &mut faults)?.read(&mut faults))
+}
+
+/// The preset called `name`, complete.
+///
+/// # Errors
+/// A sentence, if there is no such preset.
+pub(crate) fn find(name: &str) -> Result<RawProvider, String> {
+    let preset = raw(name).ok_or_else(|| format!("there is no preset `{name}`"))?;
+    complete(preset)
+}
+
+/// Fills in what `provider` extends.
+///
+/// # Errors
+/// A sentence, if there is no such preset.
+pub(super) fn complete(mut provider: RawProvider) -> Result<RawProvider, String> {
+    for _ in 0..MAX_EXTENDS {
+        let Some(base) = provider.extends.take() else { return Ok(provider) };
+        let base = raw(&base).ok_or_else(|| format!("there is no preset `{base}` to extend"))?;
+        provider = merge(provider, base);
+    }
+    match provider.extends {
+        None => Ok(provider),
+        Some(base) => Err(format!("`extends: {base}` goes deeper than {MAX_EXTENDS} presets")),
+    }
+}
+
+/// What `over` says, and where it says nothing, what `base` says.
+fn merge(over: RawProvider, base: RawProvider) -> RawProvider {
+    RawProvider {
+        extends: base.extends,
+        title: over.title.or(base.title),
+        documentation: over.documentation.or(base.documentation),
+        signature: both(over.signature, base.signature, |over, base| RawSignature {
+            header: over.header.or(base.header),
+            algorithm: over.algorithm.or(base.algorithm),
+            encoding: over.encoding.or(base.encoding),
+            prefix: over.prefix.or(base.prefix),
+            separator: over.separator.or(base.separator),
+            content: over.content.or(base.content),
+        }),
+        secret: both(over.secret, base.secret, |over, base| RawSecretFormat {
+            encoding: over.encoding.or(base.encoding),
+            strip_prefix: over.strip_prefix.or(base.strip_prefix),
+        }),
+        timestamp: both(over.timestamp, base.timestamp, |over, base| RawTimestamp {
+            header: over.header.or(base.header),
+            tolerance: over.tolerance.or(base.tolerance),
+        }),
+        message_id: over.message_id.or(base.message_id),
+        event_type: over.event_type.or(base.event_type),
+        respond_within: over.respond_within.or(base.respond_within),
+        success: both(over.success, base.success, |over, base| RawSuccess {
+            status: over.status.or(base.status),
+            body: over.body.or(base.body),
+            content_type: over.content_type.or(base.content_type),
+        }),
+        example: over.example.or(base.example),
+    }
+}
+
+fn both<T>(over: Option<T>, base: Option<T>, merge: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (over, base) {
+        (Some(over), Some(base)) => Some(merge(over, base)),
+        (over, base) => over.or(base),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_preset_and_reads_without_a_fault() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/providers");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let presets: BTreeSet<String> = names().map(|name| format!("{name}.yaml")).collect();
+        assert_eq!(files, presets);
+        for (name, text) in PRESETS {
+            let mut faults = Diagnostics::default();
+            let preset: RawProvider = Document::parse(text, &mut faults).unwrap().read(&mut faults);
+            assert!(!faults.has_errors(), "{name}: {:?}", faults.into_sorted().0);
+            assert!(preset.title.is_some() && preset.documentation.is_some(), "{name}");
+            let complete = find(name).unwrap();
+            assert!(complete.example.is_some() && complete.respond_within.is_some(), "{name}");
+        }
+    }
+}

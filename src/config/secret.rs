@@ -1,0 +1,71 @@
+//! Secrets, by reference.
+//!
+//! Takes `{ env: NAME }` or `{ file: PATH }`. Gives the secret's text, wiped from memory when it is dropped,
+//! or says what is missing: never a part of a secret.
+
+use std::io::Read as _;
+
+use zeroize::Zeroizing;
+
+use super::raw::RawSecret;
+
+/// The largest secret, in octets. Certificates in PEM form are the largest there are.
+const MAX_SECRET_BYTES: u64 = 256 * 1024;
+
+/// Reads a secret. `env` looks up environment variables.
+///
+/// # Errors
+/// What is wrong, and what to do.
+pub(super) fn read(
+    reference: &RawSecret,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Zeroizing<String>, (String, String)> {
+    let secret = match (&reference.env, &reference.file) {
+        (Some(name), None) => match env(name) {
+            Some(value) => Zeroizing::new(value),
+            None => {
+                return Err((
+                    format!("the environment variable `{name}` is not set, or not UTF-8"),
+                    format!("set `{name}`, or refer to a file with `{{ file: PATH }}`"),
+                ));
+            }
+        },
+        (None, Some(path)) => read_file(path)?,
+        _ => {
+            return Err((
+                "a secret is a reference to one place".to_owned(),
+                "write `{ env: NAME }` or `{ file: PATH }`".to_owned(),
+            ));
+        }
+    };
+    if secret.trim().is_empty() {
+        let place = match (&reference.env, &reference.file) {
+            (Some(name), _) => format!("the environment variable `{name}`"),
+            (_, path) => format!("the file {}", path.as_deref().unwrap_or_default()),
+        };
+        return Err((format!("{place} is empty"), "without a secret nothing can be verified".to_owned()));
+    }
+    Ok(secret)
+}
+
+fn read_file(path: &str) -> Result<Zeroizing<String>, (String, String)> {
+    let fault = |why: String| {
+        (format!("the secret's file {path} {why}"), "check the path and its permissions".to_owned())
+    };
+    let file = std::fs::File::open(path).map_err(|error| fault(format!("can't be opened: {error}")))?;
+    let mut secret = Zeroizing::new(String::new());
+    file.take(MAX_SECRET_BYTES + 1)
+        .read_to_string(&mut secret)
+        .map_err(|error| fault(format!("can't be read: {error}")))?;
+    if secret.len() as u64 > MAX_SECRET_BYTES {
+        return Err(fault(format!("is larger than {MAX_SECRET_BYTES} octets")));
+    }
+    // Editors and `echo` end a file with a newline that is not part of the secret.
+    for end in ["\n", "\r"] {
+        if secret.ends_with(end) {
+            let length = secret.len() - end.len();
+            secret.truncate(length);
+        }
+    }
+    Ok(secret)
+}

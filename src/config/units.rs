@@ -1,0 +1,127 @@
+//! Durations and sizes as people write them: `4.5s`, `250ms`, `5m`; `1MiB`, `512KiB`, `65536`.
+//!
+//! Takes text. Gives a [`Duration`](std::time::Duration) or a number of bytes, or says what is understood.
+
+use std::time::Duration;
+
+/// The longest duration that is accepted: a day. Nothing in a request's life is longer.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads a duration: a number, with a decimal fraction if need be, and one of `ms`, `s`, `m`, `h`.
+///
+/// # Errors
+/// A sentence that says what was expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let expected =
+        || format!("`{text}` is not a duration; write a number and a unit, such as `4.5s`, `250ms`, `5m`");
+    let (number, unit) = split_unit(text).ok_or_else(expected)?;
+    let seconds_per_unit = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(expected()),
+    };
+    let duration = Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| expected())?;
+    // What people write has three decimals at most; rounding takes the float's dust away.
+    let duration = Duration::from_millis(
+        u64::try_from((duration + Duration::from_micros(500)).as_millis()).map_err(|_| expected())?,
+    );
+    if duration > MAX_DURATION {
+        return Err(format!("`{text}` is longer than a day"));
+    }
+    Ok(duration)
+}
+
+/// Reads a size in bytes: a number alone, or with one of `B`, `KiB`, `MiB`, `GiB`, `KB`, `MB`, `GB`.
+///
+/// # Errors
+/// A sentence that says what was expected.
+pub fn bytes(text: &str) -> Result<usize, String> {
+    let expected =
+        || format!("`{text}` is not a size; write bytes as a number, or a number and a unit, such as `1MiB`");
+    let (number, unit) = split_unit(text).ok_or_else(expected)?;
+    let factor = match unit {
+        "" | "B" => 1.0,
+        "KB" | "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        "GiB" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(expected()),
+    };
+    let size = number * factor;
+    if size.fract() != 0.0 || size > 1e12 {
+        return Err(expected());
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..=1e12")]
+    Ok(size as usize)
+}
+
+fn split_unit(text: &str) -> Option<(f64, &str)> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number = number.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    Some((number, unit.trim_start()))
+}
+
+/// Writes a duration as [`duration`] reads it.
+#[must_use]
+pub fn show_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0 => "0s".to_owned(),
+        m if m % 3_600_000 == 0 => format!("{}h", m / 3_600_000),
+        m if m % 60_000 == 0 => format!("{}m", m / 60_000),
+        m if m < 1_000 => format!("{m}ms"),
+        _ => format!("{}s", duration.as_secs_f64()),
+    }
+}
+
+/// Writes a size as [`bytes`] reads it.
+#[must_use]
+pub fn show_bytes(bytes: usize) -> String {
+    match bytes {
+        b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{}MiB", b >> 20),
+        b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{}KiB", b >> 10),
+        b => b.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations() {
+        assert_eq!(duration("4.5s"), Ok(Duration::from_millis(4500)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("5 m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for wrong in ["", "5", "s", "-1s", "1d", "1.2.3s", "1e3s", "25h", "NaNs", "infs"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reads_sizes() {
+        assert_eq!(bytes("65536"), Ok(65536));
+        assert_eq!(bytes("1MiB"), Ok(1_048_576));
+        assert_eq!(bytes("1.5 KiB"), Ok(1536));
+        for wrong in ["", "MiB", "-1", "1TiB", "0.3", "1 mib", "99999999999999"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shows_what_it_reads() {
+        for text in ["4.5s", "250ms", "5m", "2h", "14s", "0s"] {
+            assert_eq!(show_duration(duration(text).unwrap()), text);
+        }
+        for text in ["1MiB", "64KiB", "1000"] {
+            assert_eq!(show_bytes(bytes(text).unwrap()), text);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where librdkafka calls back: delivery reports, errors, statistics, log lines.
+//!
+//! Takes callbacks on librdkafka's polling thread. Completes deliveries, feeds health and metrics, and tells
+//! the supervisor of a producer that has died. Nothing here blocks, allocates much or panics: it would
+//! hold up every other delivery report.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use rdkafka::ClientContext;
+use rdkafka::Statistics;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::delivery::Delivery;
+use super::failure::Failure;
+use super::health::Health;
+use super::slot::Signal;
+use crate::telemetry::metrics::Metrics;
+
+/// The context of one generation of the producer.
+pub struct Context {
+    pub(super) generation: u64,
+    pub(super) health: Arc<Health>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) supervisor: Sender<Signal>,
+}
+
+impl Context {
+    pub(super) fn report_death(&self) {
+        // The supervisor is gone only when the process is about to be.
+        let _ = self.supervisor.send(Signal::Died { generation: self.generation });
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let generation = self.generation;
+        match level {
+            // Not even `Emerg` of librdkafka's pages anybody: what follows from it does.
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => {
+                tracing::warn!(target: "librdkafka", generation, facility, "{message}");
+            }
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(target: "librdkafka", generation, facility, "{message}");
+            }
+            RDKafkaLogLevel::Debug => {
+                tracing::debug!(target: "librdkafka", generation, facility, "{message}")
+            }
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let assigned = statistics.eos.is_some_and(|eos| eos.idemp_state == "Assigned");
+        self.health.producer_id(assigned);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.report_death();
+        }
+        tracing::warn!(generation = self.generation, error = %error, reason, "kafka client error");
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Context {
+    type DeliveryOpaque = Arc<Delivery>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<Delivery>) {
+        let report = match result {
+            Ok(_) => Ok(()),
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                let failure = Failure::of(code);
+                tracing::warn!(
+                    topic = %delivery.topic(),
+                    code = %code,
+                    error.type = failure.name(),
+                    "record not delivered"
+                );
+                if code == RDKafkaErrorCode::Fatal {
+                    self.report_death();
+                }
+                Err(failure)
+            }
+        };
+        self.metrics.delivery(
+            delivery.topic(),
+            delivery.enqueued().elapsed(),
+            report.err(),
+            delivery.is_given_up(),
+        );
+        delivery.complete(report);
+    }
+}

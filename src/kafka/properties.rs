@@ -1,0 +1,267 @@
+//! librdkafka's properties: what the user may say, what is promised, and the client they make.
+//!
+//! Takes properties by librdkafka's own names. Gives a [`ClientConfig`] that keeps the promises, or names
+//! the property that would break one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+/// How often librdkafka reports on itself. Readiness waits for the first report with a producer id, so a
+/// longer interval is a slower start; one report costs some tens of microseconds.
+const STATISTICS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long a record may wait for Kafka's acknowledgement before librdkafka gives it up. Far longer than any
+/// answer: a message that times out makes an idempotent producer drain every partition and take a new
+/// epoch, and a short one collapses throughput when a broker is slow.
+pub const DEFAULT_MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Room for what surrounds a body in a record: key, headers and framing.
+pub const RECORD_OVERHEAD_BYTES: usize = 64 * 1024;
+
+/// What is set where the user says nothing, each for a reason.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("client.id", "hookbridge"),
+    // The default, 5 ms, is most of the latency at low rates; batches form under load all the same, since
+    // at most five requests are under way for each broker.
+    ("linger.ms", "0.5"),
+    // Java's partitioner, so that Kafka Streams and every other client finds a key where it expects it.
+    ("partitioner", "murmur2_random"),
+    // In a producer librdkafka's default is true: a typo in a topic would become a topic.
+    ("allow.auto.create.topics", "false"),
+    // A topic that is not there is known to be missing after 5 s, not 30.
+    ("topic.metadata.propagation.max.ms", "5000"),
+    // A hung broker is left after 10 s, not 60; its acknowledgement is waited for somewhat less.
+    ("socket.timeout.ms", "10000"),
+    ("request.timeout.ms", "6000"),
+    ("socket.keepalive.enable", "true"),
+    // A returning broker is found within a second.
+    ("reconnect.backoff.ms", "50"),
+    ("reconnect.backoff.max.ms", "1000"),
+    ("retry.backoff.ms", "50"),
+    ("retry.backoff.max.ms", "500"),
+    // Nothing is sent to the broker's operators that they did not ask for.
+    ("enable.metrics.push", "false"),
+];
+
+/// Properties whose value is a secret: only a reference will do.
+pub const SECRET_PROPERTIES: &[&str] = &[
+    "sasl.password",
+    "sasl.oauthbearer.client.secret",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
+/// Properties, by name. Values may be secrets, so `Debug` shows names alone.
+#[derive(Clone, Default)]
+pub struct Properties(BTreeMap<String, String>);
+
+impl Properties {
+    /// Adds a property.
+    pub fn insert(&mut self, name: &str, value: String) {
+        self.0.insert(name.to_owned(), value);
+    }
+
+    /// The value of a property, as the user gave it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The properties' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// How long a record may wait for its acknowledgement.
+    #[must_use]
+    pub fn message_timeout(&self) -> Duration {
+        ["message.timeout.ms", "delivery.timeout.ms"]
+            .iter()
+            .find_map(|name| self.get(name)?.parse().ok())
+            .map_or(DEFAULT_MESSAGE_TIMEOUT, Duration::from_millis)
+    }
+
+    /// A client for reading what a cluster says of itself, or topics: the same connection and security.
+    #[must_use]
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (name, value) in &self.0 {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// The producer. `max_records` and `max_bytes` are the service's own bounds: the queue is twice as large,
+    /// a backstop that is never met before them.
+    #[must_use]
+    pub fn producer_config(
+        &self,
+        max_records: usize,
+        max_bytes: usize,
+        max_body_bytes: usize,
+    ) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (name, value) in DEFAULTS {
+            config.set(*name, *value);
+        }
+        config.set("message.timeout.ms", DEFAULT_MESSAGE_TIMEOUT.as_millis().to_string());
+        // librdkafka's bounds: 1000 to 1000000000 octets.
+        let largest = (max_body_bytes + RECORD_OVERHEAD_BYTES).clamp(1_000_000, 1_000_000_000);
+        config.set("message.max.bytes", largest.to_string());
+        for (name, value) in &self.0 {
+            config.set(name, value);
+        }
+        let messages = (2 * max_records).clamp(1_000, 10_000_000);
+        let kilobytes = (2 * (max_bytes + max_records * 1024) / 1024).clamp(16_384, 2_097_151);
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("queue.buffering.max.messages", messages.to_string())
+            .set("queue.buffering.max.kbytes", kilobytes.to_string())
+            .set("statistics.interval.ms", STATISTICS_INTERVAL.as_millis().to_string());
+        config
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Checks one property by itself: would it break a promise, and does librdkafka know it?
+///
+/// # Errors
+/// What is wrong, and what to do. Never the value of a property that can be a secret.
+pub fn check(name: &str, value: &str) -> Result<(), (String, String)> {
+    check_promises(name, value)?;
+    let mut config = ClientConfig::new();
+    config.set(name, value);
+    match config.create_native_config() {
+        Ok(_) => Ok(()),
+        Err(rdkafka::error::KafkaError::ClientConfig(
+            rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
+            ..,
+        )) => Err((
+            format!("librdkafka has no property `{name}`"),
+            "the names are those of librdkafka's CONFIGURATION.md".to_owned(),
+        )),
+        Err(_) => Err((
+            format!("librdkafka does not take this value for `{name}`"),
+            "librdkafka's CONFIGURATION.md gives the values and their range".to_owned(),
+        )),
+    }
+}
+
+fn check_promises(name: &str, value: &str) -> Result<(), (String, String)> {
+    let is = |allowed: &[&str]| allowed.contains(&value.trim());
+    let refuse = |why: &str, what: &str| Err((format!("`{name}: {value}` {why}"), what.to_owned()));
+    const RECEIPT: &str = "would break the promise that a 2xx is a receipt";
+    const REMOVE: &str = "leave it out; hookbridge sets it";
+    match name {
+        "acks" | "request.required.acks" if !is(&["all", "-1"]) => {
+            refuse(&format!("{RECEIPT}: every in-sync replica must have the record"), REMOVE)
+        }
+        "enable.idempotence" if !is(&["true"]) => {
+            refuse("would let librdkafka's own retries duplicate and reorder records", REMOVE)
+        }
+        "max.in.flight.requests.per.connection" | "max.in.flight" if !is(&["1", "2", "3", "4", "5"]) => {
+            refuse("contradicts `enable.idempotence`", "use 1 to 5, or leave it out")
+        }
+        "retries" | "message.send.max.retries" if is(&["0"]) => refuse(
+            "contradicts `enable.idempotence`",
+            "leave it out; `message.timeout.ms` bounds the retries",
+        ),
+        "delivery.report.only.error" if !is(&["false"]) => {
+            refuse(&format!("{RECEIPT}: success would never be reported"), REMOVE)
+        }
+        "queuing.strategy" if !is(&["fifo"]) => refuse("contradicts `enable.idempotence`", REMOVE),
+        "enable.gapless.guarantee" if !is(&["false"]) => {
+            refuse("would end the producer at the first record that times out", REMOVE)
+        }
+        "message.timeout.ms" | "delivery.timeout.ms" if is(&["0"]) => {
+            refuse("means no limit; everything here has one", "use a number of milliseconds, such as 60000")
+        }
+        "partitioner" if !is(&["murmur2_random", "murmur2"]) => refuse(
+            "would put keys where Java clients and Kafka Streams do not look for them",
+            "leave it out; it is murmur2_random",
+        ),
+        "transactional.id" | "transaction.timeout.ms" => Err((
+            format!("`{name}` has no use here: hookbridge's producer is idempotent, not transactional"),
+            "leave it out".to_owned(),
+        )),
+        "queue.buffering.max.messages" | "queue.buffering.max.kbytes" => Err((
+            format!("`{name}` follows from hookbridge's own limits"),
+            "use `server.max_in_flight_requests` and `server.max_in_flight_bytes`".to_owned(),
+        )),
+        "statistics.interval.ms" => {
+            Err((format!("`{name}` is what readiness is known by"), REMOVE.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_by_name_what_would_break_a_promise() {
+        for (name, value) in [
+            ("acks", "1"),
+            ("acks", "0"),
+            ("request.required.acks", "1"),
+            ("enable.idempotence", "false"),
+            ("max.in.flight.requests.per.connection", "6"),
+            ("max.in.flight", "1000000"),
+            ("retries", "0"),
+            ("message.send.max.retries", "0"),
+            ("delivery.report.only.error", "true"),
+            ("queuing.strategy", "lifo"),
+            ("partitioner", "random"),
+            ("transactional.id", "x"),
+            ("message.timeout.ms", "0"),
+            ("statistics.interval.ms", "0"),
+            ("no.such.property", "1"),
+            ("linger.ms", "soon"),
+        ] {
+            let (message, hint) = check(name, value).expect_err(name);
+            assert!(message.contains(name) && !hint.is_empty(), "{message}");
+        }
+        for (name, value) in [
+            ("acks", "all"),
+            ("acks", "-1"),
+            ("enable.idempotence", "true"),
+            ("max.in.flight", "5"),
+            ("linger.ms", "2"),
+            ("compression.type", "zstd"),
+            ("sasl.mechanisms", "SCRAM-SHA-512"),
+            ("security.protocol", "SASL_SSL"),
+        ] {
+            assert_eq!(check(name, value), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_user_can_change_defaults_and_no_promise() {
+        let mut properties = Properties::default();
+        properties.insert("linger.ms", "3".to_owned());
+        properties.insert("acks", "1".to_owned());
+        let config = properties.producer_config(10, 10, 10);
+        assert_eq!(config.get("linger.ms"), Some("3"));
+        assert_eq!(config.get("acks"), Some("all"));
+        assert_eq!(config.get("enable.idempotence"), Some("true"));
+        config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn values_are_not_shown() {
+        let mut properties = Properties::default();
+        properties.insert("sasl.password", "hunter2".to_owned());
+        assert!(!format!("{properties:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,31 @@
+//! hookbridge receives webhooks, verifies their signatures and publishes every event, keyed by its message ID,
+//! to Kafka topics chosen by event type, with an idempotent producer. It keeps no state.
+//!
+//! The modules, in reading order:
+//!
+//! - [`pipeline`]: the path of a request, a file for each station, all of them on one screen.
+//! - [`signature`]: is a request genuine? Pure.
+//! - [`json`] and [`topic`]: reading a value out of a body, and the mapping from event types to topics. Pure.
+//! - [`budget`]: what may be in memory at once.
+//! - [`kafka`]: the producer, what a request waits for, and how it heals.
+//! - [`config`]: from a YAML file to values that can't be wrong.
+//! - [`app`]: the running service as one value; [`server`]: listeners, health and the end of the process.
+//! - [`telemetry`]: metrics and logs. [`cli`]: the commands.
+//!
+//! Two invariants hold the promises. Only [`pipeline::verify`] makes a [`pipeline::Verified`], and nothing
+//! else reaches a topic. Only [`pipeline::produce`] makes a [`pipeline::Acknowledged`], and a 2xx has one
+//! behind it, or a configured drop.
+//!
+//! The library exists for the executable, its tests and its benchmarks; its API promises nothing to others.
+
+pub mod app;
+pub mod budget;
+pub mod cli;
+pub mod config;
+pub mod json;
+pub mod kafka;
+pub mod pipeline;
+pub mod server;
+pub mod signature;
+pub mod telemetry;
+pub mod topic;

@@ -1,0 +1,163 @@
+//! Station 7: the record, as consumers will see it.
+//!
+//! Takes [`Routed`]. Gives [`Record`]: topic, key, the exact octets as the value, and headers: CloudEvents 1.0 in
+//! the Kafka binding's binary mode, `traceparent`, the provider's own signature headers (whoever has the
+//! secret can verify the record again), and what hookbridge has to say. Refuses nothing yet: schemas will.
+//!
+//! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2; W3C Trace Context, section 3.2.
+
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use rdkafka::message::{Header, OwnedHeaders};
+use sha2::{Digest as _, Sha256};
+
+use super::extract::Field;
+use super::route::{Content, Routed};
+use super::source::Ticket;
+use crate::config::KeyFrom;
+use crate::topic::TopicName;
+
+/// The `ce_type` of a dead letter whose own type is not known.
+pub const DEAD_LETTER_TYPE: &str = "hookbridge.dead_letter";
+
+/// The longest value of a request header that is copied to the record, in octets.
+const MAX_COPIED_HEADER: usize = 8 * 1024;
+
+/// One record.
+#[derive(Debug)]
+#[must_use]
+pub struct Record {
+    pub(super) ticket: Ticket,
+    pub(super) topic: TopicName,
+    pub(super) key: ByteString,
+    pub(super) value: Bytes,
+    pub(super) timestamp_ms: i64,
+    pub(super) headers: OwnedHeaders,
+}
+
+/// Makes the record.
+pub fn encode(routed: Routed) -> Record {
+    let Routed { ticket, headers: request, topic, content } = routed;
+    let (message_id, event_type, data, defect) = match &content {
+        Content::Event(event) => (&event.message_id, Some(&event.event_type), &event.data, None),
+        Content::DeadLetter(defect) => {
+            (&defect.message_id, defect.event_type.as_ref(), &defect.data, Some(defect))
+        }
+    };
+    let mut headers = cloud_event(&ticket, message_id, event_type)
+        .insert(header("hookbridge_source", ticket.source.name.as_str()));
+    if let Some(names) = unsigned_names(message_id, event_type) {
+        headers = headers.insert(header("hookbridge_unsigned", names));
+    }
+    if let Some(defect) = defect {
+        headers = headers
+            .insert(header("hookbridge_reason", defect.reason.as_str()))
+            .insert(header("hookbridge_detail", defect.detail.as_str()));
+    }
+    headers = copied(&ticket, &request, headers);
+    Record {
+        key: key(&ticket, message_id, data),
+        value: data.clone(),
+        timestamp_ms: received_ms(&ticket),
+        ticket,
+        topic,
+        headers,
+    }
+}
+
+fn header<'a, V: ?Sized>(key: &'a str, value: &'a V) -> Header<'a, &'a V> {
+    Header { key, value: Some(value) }
+}
+
+fn received_ms(ticket: &Ticket) -> i64 {
+    let since = ticket.arrived.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteString {
+    let key = match ticket.source.key {
+        KeyFrom::MessageId => message_id.text().clone(),
+        KeyFrom::BodySha256 => ByteString::from(hex::encode(Sha256::digest(data))),
+    };
+    match &ticket.source.namespace {
+        Some(namespace) => ByteString::from(format!("{namespace}:{key}")),
+        None => key,
+    }
+}
+
+/// The attributes that CloudEvents requires, and the time of receipt: no provider's own time is known to
+/// mean when the event happened.
+fn cloud_event(ticket: &Ticket, message_id: &Field, event_type: Option<&Field>) -> OwnedHeaders {
+    let event_type = event_type.map_or(DEAD_LETTER_TYPE, |event_type| event_type.text());
+    let time = humantime::format_rfc3339_millis(ticket.arrived.wall).to_string();
+    OwnedHeaders::new_with_capacity(16)
+        .insert(header("ce_specversion", "1.0"))
+        .insert(header::<str>("ce_id", message_id.text()))
+        .insert(header("ce_source", ticket.source.path.as_str()))
+        .insert(header("ce_type", event_type))
+        .insert(header("ce_time", &time))
+}
+
+/// The names of what the signature does not cover.
+fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'static str> {
+    match (message_id.is_signed(), event_type.is_none_or(Field::is_signed)) {
+        (true, true) => None,
+        (false, true) => Some("message_id"),
+        (true, false) => Some("event_type"),
+        (false, false) => Some("message_id,event_type"),
+    }
+}
+
+/// What is taken over from the request: only what is named here or by the scheme, never anything a sender
+/// makes up.
+fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHeaders) -> OwnedHeaders {
+    if let Some(value) = request.get(CONTENT_TYPE).filter(|value| value.len() <= MAX_COPIED_HEADER) {
+        headers = headers.insert(header("content-type", value.as_bytes()));
+    }
+    if let Some(value) = request.get("traceparent").filter(|value| is_traceparent(value.as_bytes())) {
+        headers = headers.insert(header("traceparent", value.as_bytes()));
+    }
+    for name in ticket.source.authentication.headers() {
+        if let Some(value) = request.get(name).filter(|value| value.len() <= MAX_COPIED_HEADER) {
+            headers = headers.insert(header(name.as_str(), value.as_bytes()));
+        }
+    }
+    headers
+}
+
+/// `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither ID all zero.
+fn is_traceparent(value: &[u8]) -> bool {
+    let is_hex = |part: &[u8]| part.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
+    let is_id = |part: &[u8]| is_hex(part) && part.iter().any(|b| *b != b'0');
+    value.len() == 55
+        && value.starts_with(b"00-")
+        && is_id(&value[3..35])
+        && value[35] == b'-'
+        && is_id(&value[36..52])
+        && value[52] == b'-'
+        && is_hex(&value[53..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_passed_on_only_if_it_is_one() {
+        assert!(is_traceparent(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        for wrong in [
+            &b""[..],
+            b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+            b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            b"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert!(!is_traceparent(wrong));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Station 2: whose webhook is it?
+//!
+//! Takes [`Admitted`]. Gives [`Addressed`]: the source that is configured at the request's exact path, and the
+//! deadline that follows from it. Refuses with `UnknownSource` and `MethodNotAllowed`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{Method, Request};
+
+use super::Rejection;
+use super::limits::{Admitted, Arrival};
+use crate::app::App;
+use crate::budget::Permit;
+use crate::config::Source;
+
+/// A request to a configured source.
+#[derive(Debug)]
+#[must_use]
+pub struct Addressed<B> {
+    pub(super) request: Request<B>,
+    pub(super) ticket: Ticket,
+}
+
+/// What accompanies a request from here to its answer.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) permit: Permit,
+    pub(super) source: Arc<Source>,
+    pub(super) arrived: Arrival,
+    /// When the answer must have been given.
+    pub(super) deadline: Instant,
+}
+
+/// Finds the source. Paths are compared octet for octet: what a proxy and this service could understand
+/// differently is not served at all.
+///
+/// # Errors
+/// `UnknownSource`, `MethodNotAllowed`.
+pub fn address<B>(app: &App, admitted: Admitted<B>) -> Result<Addressed<B>, Rejection> {
+    let Admitted { request, permit, arrived } = admitted;
+    let source = app.source_at(request.uri().path()).ok_or(Rejection::UnknownSource)?;
+    if request.method() != Method::POST {
+        return Err(Rejection::MethodNotAllowed);
+    }
+    let deadline = arrived.monotonic + source.respond_within;
+    Ok(Addressed { request, ticket: Ticket { permit, source: Arc::clone(source), arrived, deadline } })
+}

@@ -1,0 +1,166 @@
+//! A provider's scheme, and the one decision: is this request genuine?
+//!
+//! Takes the headers, the body's exact octets, the configured keys and a clock value. Gives the index of
+//! the key that matched. The algorithm and every name come from the scheme, never from the request.
+
+use http::{HeaderMap, HeaderName};
+
+use super::content::{Content, Coverage, Values};
+use super::key::Key;
+use super::presented::Presented;
+use super::timestamp::{TimestampRule, UnixSeconds};
+
+/// The longest message ID that a header may bring, in octets.
+pub const MAX_ID_OCTETS: usize = 256;
+
+/// How a provider signs its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheme {
+    /// The header with the signature; several names if the provider uses one or another.
+    pub signature_headers: Vec<HeaderName>,
+    /// How signatures stand in it.
+    pub presented: Presented,
+    /// What is signed.
+    pub content: Content,
+    /// The header with the message ID, if the content has it; several names if the provider uses one or
+    /// another.
+    pub id_headers: Vec<HeaderName>,
+    /// The signed time, if the scheme has one.
+    pub timestamp: Option<TimestampRule>,
+}
+
+/// Why a request is not taken for genuine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// A header that the scheme needs is absent.
+    #[error("the header `{0}` is missing")]
+    Missing(HeaderName),
+    /// A header that the scheme reads is there more than once: which one was signed?
+    #[error("the header `{0}` is there more than once, or under two names")]
+    Repeated(HeaderName),
+    /// A header that the scheme needs can't be read.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The signed time is too far from this machine's clock.
+    #[error("the timestamp {} is {} s away from this machine's clock", signed.0, signed.0.abs_diff(now.0))]
+    TimestampOutsideTolerance {
+        /// What the request says.
+        signed: UnixSeconds,
+        /// What this machine's clock says.
+        now: UnixSeconds,
+    },
+    /// No key gives any of the signatures.
+    #[error("none of the {keys} configured secrets gives any of the presented signatures")]
+    Mismatch {
+        /// How many were tried.
+        keys: usize,
+    },
+}
+
+impl Scheme {
+    /// What a signature of this scheme covers.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        self.content.coverage()
+    }
+
+    /// Checks a request. Gives the index in `keys` of the key that signed it.
+    ///
+    /// The work is bounded by the body's length times the number of keys, whatever the headers hold.
+    ///
+    /// # Errors
+    /// See [`SignatureError`].
+    pub fn verify(
+        &self,
+        keys: &[Key],
+        headers: &HeaderMap,
+        body: &[u8],
+        now: UnixSeconds,
+    ) -> Result<usize, SignatureError> {
+        let presented = the_one_header(headers, &self.signature_headers)?;
+        let coverage = self.coverage();
+        let id = match coverage.id {
+            true => check_id(the_one_header(headers, &self.id_headers)?)?,
+            false => b"",
+        };
+        let timestamp = match &self.timestamp {
+            Some(rule) => {
+                let value = the_one_header(headers, &rule.headers)?;
+                rule.check(value, now)?;
+                value
+            }
+            None => b"",
+        };
+        let candidates = self.presented.read(presented)?;
+        let values = Values { id, timestamp, body };
+        keys.iter()
+            .position(|key| candidates.contain(&key.sign(&self.content, &values)))
+            .ok_or(SignatureError::Mismatch { keys: keys.len() })
+    }
+
+    /// Signs a request: the headers that [`Scheme::verify`] will look for.
+    #[must_use]
+    pub fn sign(&self, key: &Key, id: &str, now: UnixSeconds, body: &[u8]) -> Vec<(HeaderName, String)> {
+        let timestamp = now.0.to_string();
+        let values = Values { id: id.as_bytes(), timestamp: timestamp.as_bytes(), body };
+        let signature = self.presented.write(&key.sign(&self.content, &values));
+        let mut headers = Vec::new();
+        if let (true, Some(name)) = (self.coverage().id, self.id_headers.first()) {
+            headers.push((name.clone(), id.to_owned()));
+        }
+        if let Some(name) = self.timestamp.as_ref().and_then(|rule| rule.headers.first()) {
+            headers.push((name.clone(), timestamp));
+        }
+        if let Some(name) = self.signature_headers.first() {
+            headers.push((name.clone(), signature));
+        }
+        headers
+    }
+}
+
+/// The value of the one header among `names`.
+fn the_one_header<'a>(headers: &'a HeaderMap, names: &[HeaderName]) -> Result<&'a [u8], SignatureError> {
+    match (at_most_one_header(headers, names)?, names.first()) {
+        (Some(value), _) => Ok(value),
+        (None, Some(name)) => Err(SignatureError::Missing(name.clone())),
+        (None, None) => Err(SignatureError::Malformed("the scheme names no header")),
+    }
+}
+
+/// The value of the one header among `names`, if it is there. Two of them, even if equal, are refused: what
+/// one reader takes for signed another may not.
+///
+/// # Errors
+/// [`SignatureError::Repeated`].
+pub fn at_most_one_header<'a>(
+    headers: &'a HeaderMap,
+    names: &[HeaderName],
+) -> Result<Option<&'a [u8]>, SignatureError> {
+    let mut found = None;
+    for name in names {
+        for value in headers.get_all(name) {
+            if found.replace(value.as_bytes()).is_some() {
+                return Err(SignatureError::Repeated(name.clone()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A signed ID is followed by a dot in most schemes, so a dot in it would let the border between ID and
+/// timestamp be moved; Standard Webhooks forbids it. The rest keeps logs and record headers clean.
+fn check_id(id: &[u8]) -> Result<&[u8], SignatureError> {
+    if id.is_empty() || id.len() > MAX_ID_OCTETS {
+        return Err(SignatureError::Malformed("the message ID is empty or too long"));
+    }
+    if !id.iter().all(|octet| octet.is_ascii_graphic() && *octet != b'.') {
+        return Err(SignatureError::Malformed(
+            "the message ID has a dot, a space or an unprintable character",
+        ));
+    }
+    Ok(id)
+}
+
+#[cfg(test)]
+#[path = "scheme_tests.rs"]
+mod tests;

@@ -1,0 +1,226 @@
+//! Every instrument, in one file.
+//!
+//! Takes what the stations and librdkafka's callbacks observe. Gives `/metrics` in the Prometheus text format.
+//! Instruments go through the OpenTelemetry API with the names of its semantic conventions, where there is
+//! one. Message ids and keys never become attributes: only names from the configuration do, and topics, whose
+//! number is bounded.
+//!
+//! Sources: OpenTelemetry semantic conventions for HTTP server and messaging (Kafka) metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
+use opentelemetry::{KeyValue, StringValue, Value};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Encoder as _, TextEncoder};
+
+use crate::app::App;
+use crate::budget::Budget;
+use crate::kafka::failure::Failure;
+use crate::pipeline::Rejection;
+use crate::pipeline::limits::Arrival;
+use crate::topic::TopicName;
+
+/// Seconds: the semantic conventions' boundaries, with finer ones below, where Kafka answers.
+const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 15.0];
+
+/// The `hookbridge.source` of requests that no source is configured for.
+const NO_SOURCE: &str = "none";
+
+/// Every instrument.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: prometheus::Registry,
+    // Held so that its instruments stay connected to the registry.
+    _provider: SdkMeterProvider,
+    meter: Meter,
+    request_duration: Histogram<f64>,
+    active_requests: UpDownCounter<i64>,
+    rejections: Counter<u64>,
+    sent_messages: Counter<u64>,
+    send_duration: Histogram<f64>,
+    late_deliveries: Counter<u64>,
+    generation: Arc<AtomicU64>,
+}
+
+impl Metrics {
+    /// All instruments, connected to a registry of their own.
+    ///
+    /// # Errors
+    /// The exporter can't be built: a defect of this file.
+    pub fn new() -> Result<Arc<Self>, opentelemetry_sdk::error::OTelSdkError> {
+        let registry = prometheus::Registry::new();
+        let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build()?;
+        let resource = opentelemetry_sdk::Resource::builder().with_service_name("hookbridge").build();
+        let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
+        let meter = provider.meter("hookbridge");
+        let generation = Arc::new(AtomicU64::new(0));
+        let observed = Arc::clone(&generation);
+        meter
+            .u64_observable_gauge("hookbridge.producer.generation")
+            .with_description("Kafka producers since the start; above 1 there was a fatal error")
+            .with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[]))
+            .build();
+        Ok(Arc::new(Self {
+            request_duration: meter
+                .f64_histogram("http.server.request.duration")
+                .with_description("Time from the request's head to its answer")
+                .with_unit("s")
+                .with_boundaries(SECONDS.to_vec())
+                .build(),
+            active_requests: meter
+                .i64_up_down_counter("http.server.active_requests")
+                .with_description("Requests that have no answer yet")
+                .build(),
+            rejections: meter
+                .u64_counter("hookbridge.rejections")
+                .with_description("Requests refused, by reason")
+                .build(),
+            sent_messages: meter
+                .u64_counter("messaging.client.sent.messages")
+                .with_description("Records whose end is known: acknowledged, or with an error.type")
+                .build(),
+            send_duration: meter
+                .f64_histogram("messaging.client.operation.duration")
+                .with_description("Time from enqueueing a record to its delivery report")
+                .with_unit("s")
+                .with_boundaries(SECONDS.to_vec())
+                .build(),
+            late_deliveries: meter
+                .u64_counter("hookbridge.deliveries.late")
+                .with_description("Records acknowledged or given up after their request was answered 503")
+                .build(),
+            generation,
+            meter,
+            _provider: provider,
+            registry,
+        }))
+    }
+
+    /// Reports what is taken of `budget`, and whether Kafka is `ready`, whenever they are asked for.
+    pub(crate) fn observe(&self, budget: &Arc<Budget>, ready: impl Fn() -> bool + Send + Sync + 'static) {
+        let (of_requests, of_bytes) = (Arc::clone(budget), Arc::clone(budget));
+        self.meter
+            .u64_observable_gauge("hookbridge.in_flight.requests")
+            .with_description("Requests under way, up to the delivery report of their record")
+            .with_callback(move |observer| observer.observe(of_requests.requests() as u64, &[]))
+            .build();
+        self.meter
+            .u64_observable_gauge("hookbridge.in_flight.body")
+            .with_description("Octets of request bodies in memory")
+            .with_unit("By")
+            .with_callback(move |observer| observer.observe(of_bytes.bytes() as u64, &[]))
+            .build();
+        self.meter
+            .u64_observable_gauge("hookbridge.ready")
+            .with_description("1 if /readyz says so")
+            .with_callback(move |observer| observer.observe(u64::from(ready()), &[]))
+            .build();
+    }
+
+    /// A request has arrived.
+    pub(crate) fn request<'a, B>(&'a self, app: &App, request: &Request<B>, arrived: Arrival) -> Watch<'a> {
+        let source = app.source_at(request.uri().path());
+        let name =
+            source.map_or(StringValue::from(NO_SOURCE), |source| StringValue::from(source.name.clone()));
+        let method = match *request.method() {
+            http::Method::POST => "POST",
+            http::Method::GET => "GET",
+            http::Method::HEAD => "HEAD",
+            http::Method::PUT => "PUT",
+            http::Method::DELETE => "DELETE",
+            http::Method::OPTIONS => "OPTIONS",
+            http::Method::PATCH => "PATCH",
+            // A sender can make up any number of methods; the conventions give them one name.
+            _ => "_OTHER",
+        };
+        self.active_requests.add(1, &[]);
+        Watch { metrics: self, source: name, method, arrived }
+    }
+
+    /// A record's end is known.
+    pub(crate) fn delivery(&self, topic: &TopicName, took: Duration, failure: Option<Failure>, late: bool) {
+        let topic = KeyValue::new("messaging.destination.name", Value::String(topic.shared().into()));
+        let system = KeyValue::new("messaging.system", "kafka");
+        match failure {
+            None => self.sent_messages.add(1, &[system.clone(), topic.clone()]),
+            Some(failure) => {
+                let error = KeyValue::new("error.type", failure.name());
+                self.sent_messages.add(1, &[system.clone(), topic.clone(), error]);
+            }
+        }
+        self.send_duration.record(
+            took.as_secs_f64(),
+            &[system, KeyValue::new("messaging.operation.name", "send"), topic.clone()],
+        );
+        if late {
+            let outcome = failure.map_or("acknowledged", Failure::name);
+            self.late_deliveries.add(1, &[topic, KeyValue::new("hookbridge.outcome", outcome)]);
+        }
+    }
+
+    pub(crate) fn producer_generation(&self, number: u64) {
+        self.generation.store(number, Ordering::Relaxed);
+    }
+
+    /// Everything, in the Prometheus text format (version 0.0.4).
+    ///
+    /// # Errors
+    /// The registry holds what the format can't say: a defect of this file.
+    pub fn to_prometheus(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+}
+
+/// One request under observation, to its answer or until its client hangs up.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    metrics: &'a Metrics,
+    source: StringValue,
+    method: &'static str,
+    arrived: Arrival,
+}
+
+impl Watch<'_> {
+    /// The answer is known: count it, and log a refusal with its real reason.
+    pub(crate) fn answered(self, status: StatusCode, rejection: Option<&Rejection>) {
+        let took = self.arrived.monotonic.elapsed();
+        let source = KeyValue::new("hookbridge.source", Value::String(self.source.clone()));
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", self.method),
+            KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
+            source.clone(),
+        ];
+        if let Some(rejection) = rejection {
+            let error = KeyValue::new("error.type", rejection.code());
+            self.metrics.rejections.add(1, &[source, error.clone()]);
+            attributes.push(error);
+            log(rejection, self.source.as_str(), status, took);
+        }
+        self.metrics.request_duration.record(took.as_secs_f64(), &attributes);
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.metrics.active_requests.add(-1, &[]);
+    }
+}
+
+fn log(rejection: &Rejection, source: &str, status: StatusCode, took: Duration) {
+    let took_ms = took.as_millis() as u64;
+    tracing::warn!(
+        source,
+        status = status.as_u16(),
+        error.type = rejection.code(),
+        reason = %rejection,
+        took_ms,
+        "request refused"
+    );
+}
