@@ -423,12 +423,17 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         self.deserialize_any(visitor)
     }
 
+    /// serde would also read a struct from a list, by the order of its fields.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if let Kind::List(_) = &self.node.kind {
+            let fault = Fault::new("expected a mapping, found a list".to_owned());
+            return Err(fault.located(self.node.at, &self.path));
+        }
         self.deserialize_map(visitor)
     }
 

@@ -1,7 +1,7 @@
 //! Where librdkafka calls back: delivery reports, errors, statistics, log lines.
 //!
 //! Takes callbacks on librdkafka's polling thread. Completes deliveries, feeds health and metrics, and tells
-//! the supervisor of a producer that has died. Nothing here blocks, allocates much or panics: it would
+//! the supervisor of a producer that may have died. Nothing here blocks, allocates much or panics: it would
 //! hold up every other delivery report.
 
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub struct Context {
 }
 
 impl Context {
-    pub(super) fn report_death(&self) {
+    pub(super) fn suspect_death(&self) {
         // The supervisor is gone only when the process is about to be.
-        let _ = self.supervisor.send(Signal::Died { generation: self.generation });
+        let _ = self.supervisor.send(Signal::MayHaveDied { generation: self.generation });
     }
 }
 
@@ -63,9 +63,9 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.report_death();
-        }
+        // The event for a fatal error carries the code of its cause, so any error may be one: the supervisor
+        // asks librdkafka itself.
+        self.suspect_death();
         tracing::warn!(generation = self.generation, error = %error, reason, "kafka client error");
     }
 }
@@ -86,7 +86,7 @@ impl ProducerContext<NoCustomPartitioner> for Context {
                     "record not delivered"
                 );
                 if code == RDKafkaErrorCode::Fatal {
-                    self.report_death();
+                    self.suspect_death();
                 }
                 Err(failure)
             }

@@ -39,7 +39,10 @@ const MAX_REBUILD_BACKOFF: Duration = Duration::from_secs(5);
 /// What the supervisor is told.
 #[derive(Debug)]
 pub(super) enum Signal {
-    Died { generation: u64 },
+    /// An error was reported that may be a fatal one.
+    MayHaveDied {
+        generation: u64,
+    },
     Stop,
 }
 
@@ -105,7 +108,7 @@ impl ProducerSlot {
         generation.producer.send(record).map_err(|(error, _)| {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
             if code == RDKafkaErrorCode::Fatal {
-                generation.producer.client().context().report_death();
+                generation.producer.client().context().suspect_death();
             }
             Failure::of(code)
         })
@@ -172,14 +175,21 @@ impl Supervisor {
         self.probe();
         loop {
             match self.inbox.recv_timeout(PROBE_INTERVAL) {
-                Ok(Signal::Died { generation }) if generation == self.current.load().number => {
-                    if !self.replace(generation) {
-                        return;
-                    }
-                }
-                Ok(Signal::Died { .. }) => {}
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Signal::MayHaveDied { generation }) if generation != self.current.load().number => {
+                    continue;
+                }
+                Ok(Signal::MayHaveDied { .. }) => {}
                 Err(RecvTimeoutError::Timeout) => self.probe(),
+            }
+            let current = self.current.load_full();
+            if let Some((code, reason)) = current.producer.client().fatal_error() {
+                let dead = current.number;
+                drop(current);
+                tracing::warn!(generation = dead, %code, reason, "the kafka producer has died; building the next one");
+                if !self.replace(dead) {
+                    return;
+                }
             }
         }
     }
@@ -197,7 +207,6 @@ impl Supervisor {
     /// False if the process is ending meanwhile.
     fn replace(&self, dead: u64) -> bool {
         self.builder.health.producer_id(false);
-        tracing::warn!(generation = dead, "the kafka producer has died; building the next one");
         let mut backoff = MIN_REBUILD_BACKOFF;
         let next = loop {
             match self.builder.build(dead + 1) {

@@ -69,6 +69,20 @@ pub struct Event {
     pub(super) data: Bytes,
 }
 
+impl Event {
+    /// The message ID: what the record's key is made of.
+    #[must_use]
+    pub fn message_id(&self) -> &Field {
+        &self.message_id
+    }
+
+    /// The event type: what the topic is chosen by.
+    #[must_use]
+    pub fn event_type(&self) -> &Field {
+        &self.event_type
+    }
+}
+
 /// A genuine request that can't be read as an event.
 #[derive(Debug)]
 pub struct Defect {

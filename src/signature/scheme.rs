@@ -36,7 +36,7 @@ pub enum SignatureError {
     #[error("the header `{0}` is missing")]
     Missing(HeaderName),
     /// A header that the scheme reads is there more than once: which one was signed?
-    #[error("the header `{0}` is there more than once, or under two names")]
+    #[error("the header `{0}` is there more than once, or beside one of another family of names")]
     Repeated(HeaderName),
     /// A header that the scheme needs can't be read.
     #[error("{0}")]
@@ -77,15 +77,16 @@ impl Scheme {
         body: &[u8],
         now: UnixSeconds,
     ) -> Result<usize, SignatureError> {
-        let presented = the_one_header(headers, &self.signature_headers)?;
-        let coverage = self.coverage();
-        let id = match coverage.id {
-            true => check_id(the_one_header(headers, &self.id_headers)?)?,
+        let mut family = None;
+        let mut the_one = |names| the_one_header(headers, names, &mut family);
+        let presented = the_one(&self.signature_headers)?;
+        let id = match self.coverage().id {
+            true => check_id(the_one(&self.id_headers)?)?,
             false => b"",
         };
         let timestamp = match &self.timestamp {
             Some(rule) => {
-                let value = the_one_header(headers, &rule.headers)?;
+                let value = the_one(&rule.headers)?;
                 rule.check(value, now)?;
                 value
             }
@@ -118,28 +119,38 @@ impl Scheme {
     }
 }
 
-/// The value of the one header among `names`.
-fn the_one_header<'a>(headers: &'a HeaderMap, names: &[HeaderName]) -> Result<&'a [u8], SignatureError> {
+/// The value of the one header among `names`. Where a scheme knows its headers by two families of names
+/// (`svix-*` and `webhook-*`), all must be of the `family` of the first that was read.
+fn the_one_header<'a>(
+    headers: &'a HeaderMap,
+    names: &[HeaderName],
+    family: &mut Option<usize>,
+) -> Result<&'a [u8], SignatureError> {
     match (at_most_one_header(headers, names)?, names.first()) {
-        (Some(value), _) => Ok(value),
+        (Some((index, value)), _) => {
+            if names.len() > 1 && *family.get_or_insert(index) != index {
+                return Err(SignatureError::Repeated(names[index].clone()));
+            }
+            Ok(value)
+        }
         (None, Some(name)) => Err(SignatureError::Missing(name.clone())),
         (None, None) => Err(SignatureError::Malformed("the scheme names no header")),
     }
 }
 
-/// The value of the one header among `names`, if it is there. Two of them, even if equal, are refused: what
-/// one reader takes for signed another may not.
+/// The value of the one header among `names`, and which name it has, if it is there. Two of them, even if
+/// equal, are refused: what one reader takes for signed another may not.
 ///
 /// # Errors
 /// [`SignatureError::Repeated`].
 pub fn at_most_one_header<'a>(
     headers: &'a HeaderMap,
     names: &[HeaderName],
-) -> Result<Option<&'a [u8]>, SignatureError> {
+) -> Result<Option<(usize, &'a [u8])>, SignatureError> {
     let mut found = None;
-    for name in names {
+    for (index, name) in names.iter().enumerate() {
         for value in headers.get_all(name) {
-            if found.replace(value.as_bytes()).is_some() {
+            if found.replace((index, value.as_bytes())).is_some() {
                 return Err(SignatureError::Repeated(name.clone()));
             }
         }

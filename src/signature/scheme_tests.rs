@@ -1,1 +1,243 @@
-//! Tests.
+//! Vectors from signers that share nothing with this crate, and properties that hold for every request.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderValue;
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::*;
+use crate::config::preset;
+use crate::config::provider::ProviderFile;
+use crate::config::validate::provider_named;
+use crate::pipeline::extract::{self, Signed};
+
+#[derive(Deserialize)]
+struct Vectors {
+    provider: String,
+    now: u64,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    secrets: Vec<String>,
+    headers: Vec<(String, String)>,
+    body_base64: String,
+    verdict: String,
+    key_index: Option<usize>,
+    message_id: Option<String>,
+    event_type: Option<String>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect()
+}
+
+fn read(path: &Path) -> Vectors {
+    serde_json::from_slice(&std::fs::read(path).unwrap())
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn headers(case: &Case) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &case.headers {
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        headers.append(name.parse::<HeaderName>().unwrap(), value);
+    }
+    headers
+}
+
+fn verdict(error: &SignatureError) -> &'static str {
+    match error {
+        SignatureError::Missing(_) => "signature_missing",
+        SignatureError::Repeated(_) => "header_repeated",
+        SignatureError::Malformed(_) => "signature_malformed",
+        SignatureError::TimestampOutsideTolerance { .. } => "timestamp_outside_tolerance",
+        SignatureError::Mismatch { .. } => "signature_mismatch",
+    }
+}
+
+fn check(path: &Path) -> (usize, usize) {
+    let vectors = read(path);
+    let provider = provider_named(&vectors.provider).unwrap();
+    let scheme = provider.scheme.as_ref().unwrap();
+    let (mut accepted, mut refused) = (0, 0);
+    for case in &vectors.cases {
+        let place = format!("{}: {}", path.display(), case.name);
+        let keys: Vec<Key> =
+            case.secrets.iter().map(|secret| Key::parse(secret, &provider.key_format).unwrap()).collect();
+        let body = Bytes::from(STANDARD.decode(&case.body_base64).unwrap());
+        let headers = headers(case);
+        match scheme.verify(&keys, &headers, &body, UnixSeconds(vectors.now)) {
+            Ok(index) => {
+                assert_eq!(case.verdict, "accept", "{place}");
+                assert!(case.key_index.is_none_or(|expected| expected == index), "{place}");
+                check_names(case, &provider, &headers, &body, &place);
+                accepted += 1;
+            }
+            Err(error) => {
+                assert_eq!(case.verdict, verdict(&error), "{place}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    (accepted, refused)
+}
+
+fn check_names(case: &Case, provider: &ProviderFile, headers: &HeaderMap, body: &Bytes, place: &str) {
+    let scheme = provider.scheme.as_ref().unwrap();
+    let signed = Signed { body: true, headers: &scheme.id_headers };
+    let provider = &provider.provider;
+    let event = extract::read(&provider.message_id, &provider.event_type, headers, body, signed);
+    if let (Some(id), Ok(event)) = (&case.message_id, &event) {
+        assert_eq!(event.message_id().text(), id.as_str(), "{place}");
+    }
+    // A body that is not JSON is a dead letter, also where the type stands in a header.
+    if let (Some(event_type), Ok(event)) = (&case.event_type, &event) {
+        assert_eq!(event.event_type().text(), event_type.as_str(), "{place}");
+    }
+}
+
+#[test]
+fn every_preset_has_vectors_and_they_hold() {
+    for name in preset::names() {
+        let (accepted, refused) = check(&folder().join(format!("{name}.json")));
+        assert!(accepted >= 1 && refused >= 4, "{name}: {accepted} accepted, {refused} refused");
+    }
+}
+
+#[test]
+fn requests_signed_by_the_official_libraries_are_accepted() {
+    let files = files(&folder().join("official"));
+    assert!(!files.is_empty());
+    for file in files {
+        assert!(check(&file).0 >= 1, "{}", file.display());
+    }
+}
+
+const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
+
+static SVIX: LazyLock<(Scheme, Key)> =
+    LazyLock::new(|| scheme_and_key("svix", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+static BARE: LazyLock<(Scheme, Key)> =
+    LazyLock::new(|| scheme_and_key("generic-hex", "a secret of sufficient length"));
+
+fn scheme_and_key(preset: &str, secret: &str) -> (Scheme, Key) {
+    let provider = provider_named(preset).unwrap();
+    let key = Key::parse(secret, &provider.key_format).unwrap();
+    (provider.scheme.unwrap(), key)
+}
+
+fn signed(scheme: &Scheme, key: &Key, id: &str, body: &[u8]) -> Vec<(HeaderName, Vec<u8>)> {
+    let headers = scheme.sign(key, id, NOW, body);
+    headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect()
+}
+
+fn map(headers: &[(HeaderName, Vec<u8>)]) -> Option<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(name.clone(), HeaderValue::from_bytes(value).ok()?);
+    }
+    Some(map)
+}
+
+#[test]
+fn the_work_does_not_grow_with_what_is_presented() {
+    let (scheme, key) = &*SVIX;
+    let mut headers = map(&signed(scheme, key, "msg_1", b"{}")).unwrap();
+    let valid = headers["svix-signature"].to_str().unwrap().to_owned();
+    let verify = |headers: &HeaderMap| scheme.verify(std::slice::from_ref(key), headers, b"{}", NOW);
+    let with = |count: usize| format!("{}{valid}", format!("v1,{} ", STANDARD.encode([7; 32])).repeat(count));
+    headers.insert("svix-signature", HeaderValue::from_str(&with(31)).unwrap());
+    assert_eq!(verify(&headers), Ok(0));
+    headers.insert("svix-signature", HeaderValue::from_str(&with(32)).unwrap());
+    assert!(matches!(verify(&headers), Err(SignatureError::Malformed(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_is_signed_is_accepted(id in "[!-\\-/-~]{1,256}", body: Vec<u8>) {
+        for (scheme, key) in [&*SVIX, &*BARE] {
+            let headers = map(&signed(scheme, key, &id, &body)).unwrap();
+            prop_assert_eq!(scheme.verify(std::slice::from_ref(key), &headers, &body, NOW), Ok(0));
+        }
+    }
+
+    /// One octet of anything that the signature covers, or of the signature itself, is changed.
+    #[test]
+    fn no_altered_octet_is_accepted(
+        body in prop::collection::vec(any::<u8>(), 1..200),
+        which in 0usize..4,
+        at: prop::sample::Index,
+        flip in 1u8..=255,
+    ) {
+        for (scheme, key) in [&*SVIX, &*BARE] {
+            let mut headers = signed(scheme, key, "msg_2f8K", &body);
+            let mut body = body.clone();
+            match headers.get_mut(which) {
+                Some((_, value)) => {
+                    let at = at.index(value.len());
+                    // The case of a hexadecimal digit is no difference.
+                    let altered = value[at] ^ flip;
+                    prop_assume!(!altered.eq_ignore_ascii_case(&value[at]));
+                    value[at] = altered;
+                }
+                None => {
+                    let at = at.index(body.len());
+                    body[at] ^= flip;
+                }
+            }
+            if let Some(headers) = map(&headers) {
+                prop_assert!(scheme.verify(std::slice::from_ref(key), &headers, &body, NOW).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn no_octet_more_or_less_is_accepted(body: Vec<u8>, extra: u8, which in 0usize..3, more: bool) {
+        for (scheme, key) in [&*SVIX, &*BARE] {
+            let mut headers = signed(scheme, key, "msg_2f8K", &body);
+            let mut body = body.clone();
+            let target = match headers.get_mut(which) {
+                Some((_, value)) => value,
+                None => &mut body,
+            };
+            match more {
+                true => target.push(extra),
+                false => prop_assume!(target.pop().is_some()),
+            }
+            // A space after the last signature of a list ends it, and means nothing.
+            prop_assume!(!(more && which == 2 && extra == b' '));
+            if let Some(headers) = map(&headers) {
+                prop_assert!(scheme.verify(std::slice::from_ref(key), &headers, &body, NOW).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn any_header_values_are_survived(id: Vec<u8>, timestamp: Vec<u8>, signature: Vec<u8>) {
+        for (scheme, key) in [&*SVIX, &*BARE] {
+            let names = ["svix-id", "svix-timestamp", "svix-signature", "x-webhook-signature"];
+            let values = [&id, &timestamp, &signature, &signature];
+            let headers: Vec<_> = names.iter().zip(values)
+                .map(|(name, value)| (HeaderName::from_static(name), value.clone())).collect();
+            if let Some(headers) = map(&headers) {
+                let verdict = scheme.verify(std::slice::from_ref(key), &headers, b"x", NOW);
+                prop_assert!(verdict.is_err());
+            }
+        }
+    }
+}
