@@ -1,8 +1,8 @@
-//! YAML with positions, read through serde without stopping at the first error.
+//! A YAML file read through serde, without stopping at the first error.
 //!
-//! Takes the text of one YAML file. Gives a [`Document`]: a tree in which every key and value knows its
-//! line and column, and [`Document::read`], which deserialises a serde type from that tree and reports
-//! *every* fault, each at its place. What a value means is left to [`super::raw`] (the shape) and
+//! Takes the tree of one YAML file, in which every key and value knows its line and column. Gives
+//! [`Document::read`], which deserialises a serde type from that tree and reports *every* fault, each at its
+//! place. What a value means is left to [`super::raw`] (the shape) and
 //! [`super::validate`] (the rules).
 //!
 //! How several errors come out of serde, which stops at the first: on an error the faulty entry is struck
@@ -11,16 +11,10 @@
 
 use std::fmt;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::diagnostic::{Diagnostics, Path, Position, did_you_mean};
-
-/// The largest file that is read, in bytes. A configuration of ten thousand sources stays below it.
-pub const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
-
-/// The deepest nesting that is read: more than the configuration can use, less than a stack can bear.
-const MAX_DEPTH: usize = 32;
+use super::yaml::{Entry, Kind, Node};
 
 /// Faults after which reading gives up: nobody mends more than this in one go.
 const MAX_FAULTS: usize = 100;
@@ -31,55 +25,10 @@ pub struct Document {
     root: Node,
 }
 
-#[derive(Debug)]
-struct Node {
-    at: Position,
-    kind: Kind,
-    struck_out: bool,
-}
-
-#[derive(Debug)]
-enum Kind {
-    /// Text and whether it was written plain (unquoted), which lets it be a number, a boolean or null.
-    Scalar {
-        text: String,
-        plain: bool,
-    },
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-#[derive(Debug)]
-struct Entry {
-    key: String,
-    key_at: Position,
-    value: Node,
-}
-
 impl Document {
-    /// Parses `text`.
-    ///
-    /// # Errors
-    /// One diagnostic in `faults` for what is not YAML, or is YAML that a configuration has no use for:
-    /// several documents, tags, anchors and aliases (an alias bomb is a few lines long), keys that are not
-    /// text, keys given twice.
+    /// Parses `text`. What is not YAML, or has no use in a configuration, is reported in `faults`.
     pub fn parse(text: &str, faults: &mut Diagnostics) -> Option<Self> {
-        if text.len() > MAX_DOCUMENT_BYTES {
-            faults.error(
-                Position::START,
-                Path::root(),
-                format!("the file has {} bytes; at most {MAX_DOCUMENT_BYTES} are read", text.len()),
-            );
-            return None;
-        }
-        let mut builder = Builder { parser: Parser::new_from_str(text), faults };
-        match builder.document() {
-            Ok(root) => Some(Self { root }),
-            Err((at, message)) => {
-                faults.error(at, Path::root(), message);
-                None
-            }
-        }
+        super::yaml::parse(text, faults).map(|root| Self { root })
     }
 
     /// Deserialises `T`, reporting every fault in `faults`. What was faulty is absent from the result.
@@ -130,132 +79,6 @@ impl Document {
     }
 }
 
-impl Node {
-    /// Marks the value at `path` as absent. False if there is no such value or it was struck out already.
-    fn strike_out(&mut self, path: &[String]) -> bool {
-        let Some((segment, rest)) = path.split_first() else {
-            return !std::mem::replace(&mut self.struck_out, true);
-        };
-        let child = match &mut self.kind {
-            Kind::Map(entries) => {
-                entries.iter_mut().find(|entry| entry.key == *segment).map(|entry| &mut entry.value)
-            }
-            Kind::List(items) => segment.parse::<usize>().ok().and_then(|i| items.get_mut(i)),
-            Kind::Scalar { .. } => None,
-        };
-        child.is_some_and(|child| child.strike_out(rest))
-    }
-}
-
-type BuildError = (Position, String);
-
-struct Builder<'a, 'f> {
-    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    faults: &'f mut Diagnostics,
-}
-
-impl<'a> Builder<'a, '_> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), BuildError> {
-        match self.parser.next_event() {
-            Some(Ok((event, span))) => Ok((event, span)),
-            Some(Err(error)) => {
-                Err((Position::of(error.marker()), format!("not valid YAML: {}", error.info())))
-            }
-            None => Ok((Event::StreamEnd, Span::default())),
-        }
-    }
-
-    fn document(&mut self) -> Result<Node, BuildError> {
-        let mut root = None;
-        loop {
-            let (event, span) = self.next()?;
-            match event {
-                Event::StreamEnd => break,
-                Event::DocumentStart(_) if root.is_some() => {
-                    return Err((
-                        Position::of(&span.start),
-                        "a second YAML document begins here; one file holds one configuration".into(),
-                    ));
-                }
-                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
-                event => root = Some(self.node(event, span, &Path::root(), 0)?),
-            }
-        }
-        Ok(root.unwrap_or(Node { at: Position::START, kind: Kind::Map(Vec::new()), struck_out: false }))
-    }
-
-    fn node(&mut self, event: Event<'a>, span: Span, path: &Path, depth: usize) -> Result<Node, BuildError> {
-        let at = Position::of(&span.start);
-        if depth > MAX_DEPTH {
-            return Err((at, format!("nested more than {MAX_DEPTH} levels deep")));
-        }
-        let kind = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                refuse_anchor_and_tag(at, anchor, tag.is_some())?;
-                Kind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain }
-            }
-            Event::SequenceStart(anchor, tag) => {
-                refuse_anchor_and_tag(at, anchor, tag.is_some())?;
-                let mut items = Vec::new();
-                loop {
-                    match self.next()? {
-                        (Event::SequenceEnd, _) => break Kind::List(items),
-                        (event, span) => {
-                            let path = path.index(items.len());
-                            items.push(self.node(event, span, &path, depth + 1)?);
-                        }
-                    }
-                }
-            }
-            Event::MappingStart(anchor, tag) => {
-                refuse_anchor_and_tag(at, anchor, tag.is_some())?;
-                Kind::Map(self.entries(path, depth)?)
-            }
-            Event::Alias(_) => {
-                return Err((at, "YAML aliases are not supported; write the value out".into()));
-            }
-            other => return Err((at, format!("unexpected YAML event {other:?}"))),
-        };
-        Ok(Node { at, kind, struck_out: false })
-    }
-
-    fn entries(&mut self, path: &Path, depth: usize) -> Result<Vec<Entry>, BuildError> {
-        let mut entries: Vec<Entry> = Vec::new();
-        loop {
-            let (event, span) = self.next()?;
-            let key_at = Position::of(&span.start);
-            let key = match event {
-                Event::MappingEnd => return Ok(entries),
-                Event::Scalar(text, _, anchor, tag) => {
-                    refuse_anchor_and_tag(key_at, anchor, tag.is_some())?;
-                    text.into_owned()
-                }
-                _ => return Err((key_at, "a key must be text".into())),
-            };
-            let path = path.key(&key);
-            let (event, span) = self.next()?;
-            let value = self.node(event, span, &path, depth + 1)?;
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                let message =
-                    format!("the key `{key}` is given twice; it stands first in line {}", first.key_at.line);
-                self.faults.error(key_at, path, message);
-            } else {
-                entries.push(Entry { key, key_at, value });
-            }
-        }
-    }
-}
-
-fn refuse_anchor_and_tag(at: Position, anchor: usize, tagged: bool) -> Result<(), BuildError> {
-    if anchor != 0 {
-        return Err((at, "YAML anchors are not supported; write the value out".into()));
-    }
-    if tagged {
-        return Err((at, "YAML tags are not supported; write the value without one".into()));
-    }
-    Ok(())
-}
-
 /// A fault met while deserialising. `at` and `path` are filled in by the innermost [`Reader`] it passes.
 #[derive(Debug)]
 pub struct Fault {
@@ -293,11 +116,11 @@ impl de::Error for Fault {
     }
 
     fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found {}", describe(&unexpected)))
+        Self::new(format!("expected {}, found {}", in_words(expected), describe(&unexpected)))
     }
 
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found {}", describe(&unexpected)))
+        Self::new(format!("expected {}, found {}", in_words(expected), describe(&unexpected)))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -309,6 +132,19 @@ impl de::Error for Fault {
             hint: Some(did_you_mean(variant, expected)),
             ..Self::new(format!("unknown value `{variant}`"))
         }
+    }
+}
+
+/// What was expected, without Rust's names for it.
+fn in_words(expected: &dyn de::Expected) -> String {
+    let expected = expected.to_string();
+    match expected.as_str() {
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a mapping".to_owned(),
+        "a string" => "text".to_owned(),
+        "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+        other if other.starts_with("struct ") => "a mapping".to_owned(),
+        _ => expected,
     }
 }
 

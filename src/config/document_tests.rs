@@ -66,12 +66,12 @@ fn reports_every_fault_where_it_stands() {
         faults,
         [
             "1:1 nam: unknown key `nam` (did you mean `name`?)",
-            "2:8 count: expected u16, found text ()",
+            "2:8 count: expected a whole number, found text ()",
             "3:5 on: expected a boolean, found text ()",
             "5:3 inner.frist: unknown key `frist` (did you mean `first`?)",
             "6:9 inner.kind: unknown value `plum` (known here: `apple`, `pear`)",
-            "8:10 list[0].first: expected a string, found a list ()",
-            "9:3 list[1]: expected struct Inner, found a number ()",
+            "8:10 list[0].first: expected text, found a list ()",
+            "9:3 list[1]: expected a mapping, found a number ()",
             "12:12 map[\"a.b\"].firts: unknown key `firts` (did you mean `first`?)",
             "13:1 count: the key `count` is given twice; it stands first in line 2 ()",
         ]
@@ -92,7 +92,7 @@ fn refuses_what_a_configuration_has_no_use_for() {
         ("? [a]\n: b", "a key must be text"),
         (&format!("name: {}", "[".repeat(100)), ""),
         (&format!("name: {}1{}", "[".repeat(40), "]".repeat(40)), "levels deep"),
-        (&"x".repeat(MAX_DOCUMENT_BYTES + 1), "bytes"),
+        (&"x".repeat(super::super::yaml::MAX_DOCUMENT_BYTES + 1), "bytes"),
     ] {
         let (_, faults) = read(text);
         assert_eq!(faults.len(), 1, "{text:.40}: {faults:?}");

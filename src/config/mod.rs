@@ -1,17 +1,20 @@
 //! The configuration: from a YAML file to values that can't be wrong.
 //!
 //! Takes a file. Gives [`Config`], checked as a whole, or [`Invalid`] with every fault in it: file, line, path
-//! and a hint. The way is `document` (YAML with positions) -> `raw` (the shape) -> `validate` (the rules),
+//! and a hint. The way is `yaml` (a tree with positions) -> `document` (through serde) -> `raw` (the shape) -> `validate` (the rules),
 //! with `preset`, `provider` and `secret` for its parts.
 
 pub mod diagnostic;
 pub mod document;
+mod forms;
 pub mod preset;
 pub mod provider;
 pub mod raw;
+pub mod schema;
 pub mod secret;
 pub mod units;
 pub mod validate;
+mod yaml;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -157,7 +160,7 @@ pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
     let name = file.display().to_string();
     let unreadable = |source| LoadError::Unreadable { file: name.clone(), source };
     let mut text = String::new();
-    let limit = document::MAX_DOCUMENT_BYTES as u64 + 1;
+    let limit = yaml::MAX_DOCUMENT_BYTES as u64 + 1;
     std::fs::File::open(file)
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(unreadable)?;

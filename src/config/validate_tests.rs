@@ -1,1 +1,270 @@
-//! Tests.
+//! The rules: what is accepted as written, and what every fault says.
+
+use super::*;
+use crate::topic::Destination;
+
+const SECRET: &str = "a secret of sufficient length";
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "UNSET" => None,
+        "EMPTY" => Some(String::new()),
+        "BLANK" => Some("  \n".to_owned()),
+        "SHORT" => Some("short".to_owned()),
+        "PUBLIC" => Some("whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
+        name if name.contains("WHSEC") => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()),
+        _ => Some(SECRET.to_owned()),
+    }
+}
+
+fn read(text: &str) -> Result<Config, Invalid> {
+    parse("hookbridge.yaml", text, &env)
+}
+
+const KAFKA: &str = "kafka: { bootstrap.servers: kafka:9092 }\n";
+
+/// The faults of one source's configuration, which follows the name in line 3.
+fn faults_of_source(source: &str) -> String {
+    let indented: String = source.lines().map(|line| format!("    {line}\n")).collect();
+    read(&format!("{KAFKA}sources:\n  s:\n{indented}")).unwrap_err().to_string()
+}
+
+fn source(source: &str) -> Arc<Source> {
+    let indented: String = source.lines().map(|line| format!("    {line}\n")).collect();
+    let config =
+        read(&format!("{KAFKA}sources:\n  s:\n{indented}")).unwrap_or_else(|invalid| panic!("{invalid}"));
+    Arc::clone(&config.sources[0])
+}
+
+#[test]
+fn the_design_as_written_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    let text = format!(
+        r#"
+server:
+  listen: 0.0.0.0:8080
+  # tls: {{ cert_file: /etc/hookbridge/tls/tls.crt, key_file: /etc/hookbridge/tls/tls.key }}
+admin:
+  listen: 0.0.0.0:9090            # /livez /readyz /metrics
+kafka:                            # librdkafka's own property names; those that would break P2 are refused
+  bootstrap.servers: kafka:9092
+  sasl.password: {{ file: {secret} }}
+dead_letter: webhooks.dead-letter
+sources:
+  allfly:                         # served at /webhooks/allfly unless `path` says otherwise
+    provider: svix
+    secrets:                      # any of them may match: rotation without a lost delivery
+      - {{ env: ALLFLY_WHSEC }}
+      - {{ file: {secret} }}
+    topics:
+      event_attendee.joined_event: attendee.joined
+      "event_attendee.*": attendee.other
+      "*": "webhooks.{{source}}.{{type}}"
+  billing:
+    provider:                     # a provider without a preset: the same schema as config/providers/*.yaml
+      signature: {{ header: X-Webhook-Signature, algorithm: hmac-sha256, encoding: hex, prefix: "sha256=", content: "{{body}}" }}
+      message_id: {{ json: /id }}
+      event_type: {{ header: X-Webhook-Event }}
+    secrets: [{{ env: BILLING_SECRET }}]
+    topics: {{ "payment.refunded": {{ drop: true }}, "*": payments }}
+"#,
+        secret = secret.display()
+    );
+    let config = read(&text).unwrap_or_else(|invalid| panic!("{invalid}"));
+    let [allfly, billing] = &config.sources[..] else { panic!("two sources") };
+    assert_eq!((allfly.path.as_str(), billing.path.as_str()), ("/webhooks/allfly", "/webhooks/billing"));
+    let topic = |source: &Source, event_type| match source.topics.destination(event_type) {
+        Destination::Topic(topic) => topic.to_string(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(topic(allfly, "event_attendee.joined_event"), "attendee.joined");
+    assert_eq!(topic(allfly, "event_attendee.left"), "attendee.other");
+    assert_eq!(topic(allfly, "ticket"), "webhooks.allfly.ticket");
+    assert_eq!(topic(billing, "payment.refunded"), "Drop");
+    assert_eq!(allfly.respond_within, Duration::from_secs(14));
+    assert_eq!(billing.respond_within, Duration::from_millis(4500));
+    assert_eq!(config.kafka.get("sasl.password"), Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+}
+
+#[test]
+fn every_fault_is_reported_at_once_where_it_stands() {
+    let text = "\
+server: { listen: nowhere, shutdown_grace: 2s }
+kafka:
+  acks: 1
+  enable.idempotence: false
+  sasl.password: hunter2
+sources:
+  one:
+    provider: svux
+    secrets: [{ env: UNSET }]
+  two:
+    provider: generic-hex
+    secrts: []
+    topics: { a: b c }
+  thr ee: { provider: svix }
+";
+    let shown = read(text).unwrap_err().to_string();
+    for expected in [
+        "hookbridge.yaml:1:11: error: server.listen: `nowhere` is no address and port",
+        "hookbridge.yaml:2:1: error: kafka[\"bootstrap.servers\"]: `bootstrap.servers` is missing",
+        "hookbridge.yaml:3:3: error: kafka.acks: `acks: 1` would break the promise that a 2xx is a receipt",
+        "hookbridge.yaml:4:3: error: kafka[\"enable.idempotence\"]",
+        "hookbridge.yaml:5:3: error: kafka[\"sasl.password\"]: a secret must not stand in the configuration",
+        "hookbridge.yaml:8:5: error: sources.one.provider: there is no preset `svux`\n  hint: did you mean `svix`?",
+        "hookbridge.yaml:9:15: error: sources.one.secrets[0]: the environment variable `UNSET` is not set",
+        "hookbridge.yaml:10:3: error: sources.two.secrets: `secrets` is missing",
+        "hookbridge.yaml:12:5: error: sources.two.secrts: unknown key `secrts`\n  hint: did you mean `secrets`?",
+        "hookbridge.yaml:13:15: error: sources.two.topics.a: `b c` has ` `",
+        "hookbridge.yaml:14:3: error: sources[\"thr ee\"]: a source's name has",
+    ] {
+        assert!(shown.contains(expected), "{expected}\nis not in\n{shown}");
+    }
+    assert!(shown.ends_with("errors in hookbridge.yaml"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_is_none_refuses_to_start() {
+    for (secret, expected) in [
+        ("{ env: UNSET }", "`UNSET` is not set"),
+        ("{ env: EMPTY }", "`EMPTY` is empty"),
+        ("{ env: BLANK }", "`BLANK` is empty"),
+        ("{ env: SHORT }", "has 5 octets; at least 16"),
+        ("{ env: PUBLIC }", "public-key scheme"),
+        ("{ file: /nowhere/at/all }", "/nowhere/at/all can't be opened"),
+        ("{ file: / }", "can't be read"),
+        ("{}", "a secret is a reference to one place"),
+        ("{ env: A, file: B }", "a secret is a reference to one place"),
+        ("whsec_inline", "expected a mapping, found text"),
+    ] {
+        let shown = faults_of_source(&format!("provider: generic-hex\nsecrets: [{secret}]"));
+        assert!(shown.contains(expected), "{secret}: {shown}");
+        assert!(!shown.contains("inline"), "{shown}");
+    }
+    let shown = faults_of_source("provider: svix\nsecrets: [{ env: NOT_BASE64 }]");
+    assert!(shown.contains("the secret is not base64") && !shown.contains(SECRET), "{shown}");
+    assert!(faults_of_source("provider: svix\nsecrets: []").contains("`secrets` is missing"));
+    assert!(faults_of_source("provider: svix").contains("`secrets` is missing"));
+}
+
+#[test]
+fn accepting_unsigned_requests_must_be_said_and_is_warned_of() {
+    assert!(matches!(
+        source("provider: svix\ndanger_accept_unsigned: true").authentication,
+        Authentication::DangerUnsigned
+    ));
+    let text = format!(
+        "{KAFKA}sources: {{ s: {{ provider: {{ message_id: {{ json: /id }} }}, danger_accept_unsigned: true }} }}"
+    );
+    let config = read(&text).unwrap();
+    assert!(config.warnings[0].message.contains("without any signature"));
+    let shown = faults_of_source("provider: svix\ndanger_accept_unsigned: true\nsecrets: [{ env: A }]");
+    assert!(shown.contains("has no use for secrets"), "{shown}");
+    let shown = faults_of_source("provider: svix\ndanger_accept_unsigned: false");
+    assert!(shown.contains("`secrets` is missing"), "{shown}");
+}
+
+#[test]
+fn deadlines_leave_room_for_each_other() {
+    let with = |server: &str, kafka: &str, source: &str| {
+        let text = format!(
+            "server: {{ {server} }}\nkafka: {{ bootstrap.servers: a:1{kafka} }}\nsources: {{ s: {{ provider: generic-hex, secrets: [{{ env: A }}]{source} }} }}"
+        );
+        read(&text).map_err(|invalid| invalid.to_string())
+    };
+    assert!(with("", "", "").is_ok());
+    for (server, kafka, source, expected) in [
+        ("body_timeout: 5s", "", "", "4.5s must be longer than server.body_timeout"),
+        ("shutdown_grace: 4s", "", "", "4.5s must be shorter than server.shutdown_grace, 4s"),
+        ("", ", message.timeout.ms: 4000", "", "must be shorter than kafka's message.timeout.ms, 4s"),
+        ("", "", ", respond_within: 0s", "must be more than nothing"),
+        ("", "", ", respond_within: 30s", "must be shorter than server.shutdown_grace, 25s"),
+        ("", "", ", tolerance: 1m", "signs no timestamp"),
+        ("", "", ", max_body_bytes: 0", "must be from 1 to"),
+        ("max_in_flight_bytes: 1KiB", "", "", "must be from 1 to 1024 bytes"),
+        ("max_connections: 0", "", "", "must be more than nothing"),
+        ("header_timeout: 0s", "", "", "must be more than nothing"),
+    ] {
+        let shown = with(server, kafka, source).unwrap_err();
+        assert!(shown.contains(expected), "{shown}");
+    }
+}
+
+#[test]
+fn a_custom_scheme_must_be_whole() {
+    let with = |signature: &str, rest: &str| {
+        faults_of_source(&format!(
+            "provider:\n  signature: {{ {signature} }}\n{rest}\nsecrets: [{{ env: A }}]"
+        ))
+    };
+    let shown = with("header: X-S", "");
+    for key in ["algorithm", "encoding", "content"] {
+        assert!(shown.contains(&format!("`{key}` is missing")), "{shown}");
+    }
+    const HEX: &str = "header: X-S, algorithm: hmac-sha256, encoding: hex";
+    for (signature, rest, expected) in [
+        ("header: X-S, algorithm: md5, encoding: hex, content: '{body}'", "", "unknown value `md5`"),
+        (&format!("{HEX}, content: '{{id}}'"), "", "must have {body} exactly once"),
+        (&format!("{HEX}, content: '{{id}}.{{body}}'"), "", "`message_id` is missing"),
+        (&format!("{HEX}, content: '{{timestamp}}.{{body}}'"), "", "`header` is missing"),
+        (&format!("{HEX}, content: '{{body}}'"), "  timestamp: { header: X-T }", "proves nothing"),
+        (&format!("{HEX}, content: '{{body}}'"), "  message_id: { json: id }", "must begin with `/`"),
+        (&format!("{HEX}, content: '{{body}}'"), "  message_id: { json: /id, header: X }", "say one place"),
+        (&format!("{HEX}, content: '{{body}}'"), "  event_type: { header: Authorization }", "is never read"),
+        (
+            &format!("{HEX}, content: '{{body}}'"),
+            "  event_type: { header: 'a b' }",
+            "can't be a header's name",
+        ),
+        (&format!("{HEX}, content: '{{body}}'"), "  success: { status: 302 }", "302 is no success"),
+        (&format!("{HEX}, content: '{{body}}'"), "  extends: stripe2", "no preset `stripe2`"),
+        (&format!("{HEX}, content: '{{body}}', prefix: 'a b', separator: ' '"), "", "nor part of the prefix"),
+    ] {
+        let shown = with(signature, rest);
+        assert!(shown.contains(expected), "{expected}\nis not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_provider_can_build_on_a_preset() {
+    let source = source(
+        "provider: { extends: svix, event_type: { json: /kind } }\nsecrets: [{ env: WHSEC }]\ntolerance: 1m",
+    );
+    let Authentication::Signed { scheme, .. } = &source.authentication else { panic!("signed") };
+    assert_eq!(scheme.content.to_string(), "{id}.{timestamp}.{body}");
+    assert_eq!(scheme.timestamp.as_ref().map(|rule| rule.tolerance), Some(Duration::from_secs(60)));
+    assert_eq!(source.provider.event_type[0].to_string(), "body /kind");
+}
+
+#[test]
+fn two_sources_never_share_a_path_and_a_disabled_one_needs_no_secret() {
+    let text = format!(
+        "{KAFKA}sources:\n  a: {{ provider: generic-hex, secrets: [{{ env: A }}], path: /in }}\n  b: {{ provider: generic-hex, secrets: [{{ env: A }}], path: /in }}"
+    );
+    assert!(read(&text).unwrap_err().to_string().contains("the source `a` is served at `/in` too"));
+    let text = text.replace("secrets: [{ env: A }], path: /in }\n", "enabled: false, path: /in }\n");
+    assert_eq!(read(&text).unwrap().disabled, ["a"]);
+    for path in ["in", "/a b", "/a?b", "/%2e", "", "/a#b"] {
+        let shown =
+            faults_of_source(&format!("provider: generic-hex\nsecrets: [{{ env: A }}]\npath: '{path}'"));
+        assert!(shown.contains("can't be a path"), "{shown}");
+    }
+}
+
+#[test]
+fn without_sources_there_is_nothing_to_serve() {
+    for text in [KAFKA, "", "kafka:\nsources:\n"] {
+        assert!(read(text).unwrap_err().to_string().contains("`sources` is missing"), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_survived(text in "(server|kafka|sources|provider|secrets|[a-z:{}\\[\\],\\n -]){0,40}") {
+        let _ = read(&text);
+    }
+}
