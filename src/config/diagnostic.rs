@@ -120,9 +120,9 @@ impl Diagnostics {
     /// The faults, in the order of the file.
     #[must_use]
     pub fn into_sorted(mut self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
-        self.errors.sort_by(|a, b| a.at.cmp(&b.at));
+        self.errors.sort_by_key(|error| error.at);
         self.errors.dedup();
-        self.warnings.sort_by(|a, b| a.at.cmp(&b.at));
+        self.warnings.sort_by_key(|warning| warning.at);
         (self.errors, self.warnings)
     }
 }

@@ -129,7 +129,7 @@ impl Reason {
 pub struct Extracted {
     pub(super) ticket: Ticket,
     pub(super) headers: HeaderMap,
-    pub(super) found: Result<Event, Defect>,
+    pub(super) found: Result<Event, Box<Defect>>,
 }
 
 /// Reads the event.
@@ -157,7 +157,7 @@ pub(crate) fn read(
     headers: &HeaderMap,
     body: &Bytes,
     signed: Signed<'_>,
-) -> Result<Event, Defect> {
+) -> Result<Event, Box<Defect>> {
     let pointers: Vec<&Pointer> =
         id_places.iter().chain(type_places).filter_map(Expression::pointer).collect();
     let scanned = if pointers.is_empty() { Ok(Found::default()) } else { json::scan(body, &pointers) };
@@ -169,12 +169,14 @@ pub(crate) fn read(
         [] => Ok(Some(Field::Signed(ByteString::from_static(UNNAMED_TYPE)))),
         places => request.first(places),
     };
-    let defect = |message_id: Option<&Field>, event_type: Option<&Field>, reason, detail: String| Defect {
-        message_id: message_id.cloned().unwrap_or_else(hash),
-        event_type: event_type.cloned(),
-        data: body.clone(),
-        reason,
-        detail,
+    let defect = |message_id: Option<&Field>, event_type: Option<&Field>, reason, detail: String| {
+        Box::new(Defect {
+            message_id: message_id.cloned().unwrap_or_else(hash),
+            event_type: event_type.cloned(),
+            data: body.clone(),
+            reason,
+            detail,
+        })
     };
     let known_id = message_id.as_ref().ok().and_then(Option::as_ref);
     let known_type = event_type.as_ref().ok().and_then(Option::as_ref);

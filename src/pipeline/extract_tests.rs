@@ -25,7 +25,7 @@ fn read_all(
     types: &[Expression],
     pairs: &[(&'static str, &str)],
     body: &str,
-) -> Result<Event, Defect> {
+) -> Result<Event, Box<Defect>> {
     let signed = Signed { body: true, headers: &[HeaderName::from_static("webhook-id")] };
     read(ids, types, &headers(pairs), &Bytes::copy_from_slice(body.as_bytes()), signed)
 }

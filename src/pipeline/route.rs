@@ -14,6 +14,10 @@ use crate::topic::{Destination, TopicName};
 
 /// Where a request's event goes.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "matched where it is made; a box would cost every request an allocation"
+)]
 #[must_use]
 pub enum Route {
     /// To a topic.
@@ -36,7 +40,7 @@ pub struct Routed {
 #[derive(Debug)]
 pub(super) enum Content {
     Event(Event),
-    DeadLetter(Defect),
+    DeadLetter(Box<Defect>),
 }
 
 /// Evidence that the configuration says to drop an event. Only [`route`] makes it.
@@ -78,12 +82,12 @@ pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
     Ok(Route::Publish(Routed { ticket, headers, topic, content }))
 }
 
-fn one_too_many(event: Event) -> Defect {
-    Defect {
+fn one_too_many(event: Event) -> Box<Defect> {
+    Box::new(Defect {
         message_id: event.message_id,
         event_type: Some(event.event_type),
         data: event.data,
         reason: Reason::TooManyTopics,
         detail: "event types have named as many topics as the source's max_topics allows".to_owned(),
-    }
+    })
 }
