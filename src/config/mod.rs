@@ -72,7 +72,7 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Source {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The exact path it is served at.
     pub path: String,
     /// How its events are identified and named.

@@ -1,6 +1,6 @@
 //! Durations and sizes as people write them: `4.5s`, `250ms`, `5m`; `1MiB`, `512KiB`, `65536`.
 //!
-//! Takes text. Gives a [`Duration`](std::time::Duration) or a number of bytes, or says what is understood.
+//! Takes text. Gives a [`Duration`] or a number of bytes, or says what is understood.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// Writes a size as [`bytes`] reads it.
+/// Writes a size as [`bytes()`] reads it.
 #[must_use]
 pub fn show_bytes(bytes: usize) -> String {
     match bytes {

@@ -271,7 +271,7 @@ fn source(
         (None, false) => return None,
     };
     let source = Source {
-        name: name.to_owned(),
+        name: name.into(),
         path: served_at?,
         provider: file.provider,
         authentication,

@@ -49,7 +49,7 @@ pub fn encode(routed: Routed) -> Record {
         }
     };
     let mut headers = cloud_event(&ticket, message_id, event_type)
-        .insert(header("hookbridge_source", ticket.source.name.as_str()));
+        .insert(header::<str>("hookbridge_source", &ticket.source.name));
     if let Some(names) = unsigned_names(message_id, event_type) {
         headers = headers.insert(header("hookbridge_unsigned", names));
     }

@@ -94,6 +94,26 @@ pub struct Defect {
     pub(super) detail: String,
 }
 
+impl Defect {
+    /// The message ID, as far as it could be read.
+    #[must_use]
+    pub fn message_id(&self) -> &Field {
+        &self.message_id
+    }
+
+    /// What is wrong, for machines.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What is wrong, and where, for people. Never a part of the body.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
 /// Why an event is a dead letter: the value of the header `hookbridge_reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {

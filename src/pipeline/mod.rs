@@ -56,8 +56,12 @@ where
     let extracted = extract::extract(verified);
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,
-        Route::Drop(dropped) => return Ok(Accepted::Dropped(dropped)),
+        Route::Drop(dropped) => {
+            app.metrics().dropped(&dropped);
+            return Ok(Accepted::Dropped(dropped));
+        }
     };
+    app.metrics().routed(&routed);
     let record = encode::encode(routed);
     let acknowledged = produce::produce(app, record).await?;
     Ok(Accepted::Delivered(acknowledged))

@@ -27,7 +27,7 @@ impl Accepted {
     fn source(&self) -> &Source {
         match self {
             Self::Delivered(acknowledged) => acknowledged.source(),
-            Self::Dropped(dropped) => &dropped.ticket().source,
+            Self::Dropped(dropped) => dropped.source(),
         }
     }
 }

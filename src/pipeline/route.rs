@@ -9,7 +9,7 @@ use http::HeaderMap;
 use super::Rejection;
 use super::extract::{Defect, Event, Extracted, Reason};
 use super::source::Ticket;
-use crate::config::Unmapped;
+use crate::config::{Source, Unmapped};
 use crate::topic::{Destination, TopicName};
 
 /// Where a request's event goes.
@@ -36,6 +36,23 @@ pub struct Routed {
     pub(super) content: Content,
 }
 
+impl Routed {
+    /// What is wrong with the event, if it goes to the dead-letter topic.
+    #[must_use]
+    pub fn defect(&self) -> Option<&Defect> {
+        match &self.content {
+            Content::Event(_) => None,
+            Content::DeadLetter(defect) => Some(defect),
+        }
+    }
+
+    /// The source that the event came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.ticket.source
+    }
+}
+
 /// What becomes a record.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -51,9 +68,10 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// The request's ticket, for the answer.
-    pub(super) fn ticket(&self) -> &Ticket {
-        &self.ticket
+    /// The source that the event came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.ticket.source
     }
 }
 

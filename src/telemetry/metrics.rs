@@ -22,6 +22,7 @@ use crate::budget::Budget;
 use crate::kafka::failure::Failure;
 use crate::pipeline::Rejection;
 use crate::pipeline::limits::Arrival;
+use crate::pipeline::route::{Dropped, Routed};
 use crate::topic::TopicName;
 
 /// Seconds: the semantic conventions' boundaries, with finer ones below, where Kafka answers.
@@ -44,6 +45,8 @@ pub struct Metrics {
     sent_messages: Counter<u64>,
     send_duration: Histogram<f64>,
     late_deliveries: Counter<u64>,
+    dead_letters: Counter<u64>,
+    dropped: Counter<u64>,
     generation: Arc<AtomicU64>,
 }
 
@@ -94,6 +97,14 @@ impl Metrics {
                 .u64_counter("hookbridge.deliveries.late")
                 .with_description("Records acknowledged or given up after their request was answered 503")
                 .build(),
+            dead_letters: meter
+                .u64_counter("hookbridge.dead_letters")
+                .with_description("Genuine events that could not be read, by reason")
+                .build(),
+            dropped: meter
+                .u64_counter("hookbridge.events.dropped")
+                .with_description("Events acknowledged and not published, as configured")
+                .build(),
             generation,
             meter,
             _provider: provider,
@@ -125,8 +136,7 @@ impl Metrics {
     /// A request has arrived.
     pub(crate) fn request<'a, B>(&'a self, app: &App, request: &Request<B>, arrived: Arrival) -> Watch<'a> {
         let source = app.source_at(request.uri().path());
-        let name =
-            source.map_or(StringValue::from(NO_SOURCE), |source| StringValue::from(source.name.clone()));
+        let name = source.map_or(StringValue::from(NO_SOURCE), |source| Arc::clone(&source.name).into());
         let method = match *request.method() {
             http::Method::POST => "POST",
             http::Method::GET => "GET",
@@ -163,6 +173,21 @@ impl Metrics {
         }
     }
 
+    /// An event has its topic. Only dead letters are counted here; deliveries are when they end.
+    pub(crate) fn routed(&self, routed: &Routed) {
+        let Some(defect) = routed.defect() else { return };
+        let source = &routed.source().name;
+        super::logs::dead_letter(source, defect);
+        let source = KeyValue::new("hookbridge.source", Value::String(Arc::clone(source).into()));
+        self.dead_letters.add(1, &[source, KeyValue::new("error.type", defect.reason().as_str())]);
+    }
+
+    /// An event is dropped, as configured.
+    pub(crate) fn dropped(&self, dropped: &Dropped) {
+        let source = Value::String(Arc::clone(&dropped.source().name).into());
+        self.dropped.add(1, &[KeyValue::new("hookbridge.source", source)]);
+    }
+
     pub(crate) fn producer_generation(&self, number: u64) {
         self.generation.store(number, Ordering::Relaxed);
     }
@@ -192,18 +217,20 @@ impl Watch<'_> {
     pub(crate) fn answered(self, status: StatusCode, rejection: Option<&Rejection>) {
         let took = self.arrived.monotonic.elapsed();
         let source = KeyValue::new("hookbridge.source", Value::String(self.source.clone()));
-        let mut attributes = vec![
+        let error = KeyValue::new("error.type", rejection.map_or("", Rejection::code));
+        let attributes = [
             KeyValue::new("http.request.method", self.method),
             KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
             source.clone(),
+            error.clone(),
         ];
         if let Some(rejection) = rejection {
-            let error = KeyValue::new("error.type", rejection.code());
-            self.metrics.rejections.add(1, &[source, error.clone()]);
-            attributes.push(error);
-            log(rejection, self.source.as_str(), status, took);
+            self.metrics.rejections.add(1, &[source, error]);
+            super::logs::refused(rejection, self.source.as_str(), status, took);
         }
-        self.metrics.request_duration.record(took.as_secs_f64(), &attributes);
+        // A success has no error.type.
+        let known = if rejection.is_some() { &attributes[..] } else { &attributes[..3] };
+        self.metrics.request_duration.record(took.as_secs_f64(), known);
     }
 }
 
@@ -211,16 +238,4 @@ impl Drop for Watch<'_> {
     fn drop(&mut self) {
         self.metrics.active_requests.add(-1, &[]);
     }
-}
-
-fn log(rejection: &Rejection, source: &str, status: StatusCode, took: Duration) {
-    let took_ms = took.as_millis() as u64;
-    tracing::warn!(
-        source,
-        status = status.as_u16(),
-        error.type = rejection.code(),
-        reason = %rejection,
-        took_ms,
-        "request refused"
-    );
 }
