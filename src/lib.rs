@@ -5,7 +5,7 @@
 //!
 //! - [`pipeline`]: the path of a request, a file for each station, all of them on one screen.
 //! - [`signature`]: is a request genuine? Pure.
-//! - [`json`] and [`topic`]: reading a value out of a body, and the mapping from event types to topics. Pure.
+//! - [`json`], [`expression`] and [`topic`]: reading a value out of a body, where it stands, and the mapping from event types to topics. Pure.
 //! - [`budget`]: what may be in memory at once.
 //! - [`kafka`]: the producer, what a request waits for, and how it heals.
 //! - [`config`]: from a YAML file to values that can't be wrong.
@@ -22,6 +22,7 @@ pub mod app;
 pub mod budget;
 pub mod cli;
 pub mod config;
+pub mod expression;
 pub mod json;
 pub mod kafka;
 pub mod pipeline;

@@ -7,7 +7,8 @@ use super::{ConfigFile, load};
 use crate::config::diagnostic::write_diagnostic;
 use crate::config::units::{show_bytes, show_duration};
 use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
-use crate::pipeline::extract::{Expression, UNNAMED_TYPE};
+use crate::expression::Expression;
+use crate::pipeline::extract::UNNAMED_TYPE;
 use crate::topic::{Pattern, Target};
 
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
@@ -64,7 +65,10 @@ fn write_config(out: &mut String, config: &Config) -> std::fmt::Result {
 fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
     let provider = &source.provider;
     writeln!(out, "\nsource {}: POST {}", source.name, source.path)?;
-    writeln!(out, "  provider    {} ({})", provider.name, provider.title)?;
+    match provider.title == provider.name {
+        true => writeln!(out, "  provider    {}", provider.name)?,
+        false => writeln!(out, "  provider    {} ({})", provider.name, provider.title)?,
+    }
     match &source.authentication {
         Authentication::DangerUnsigned => {
             writeln!(out, "  verifies    NOTHING: danger_accept_unsigned is true")?

@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 use super::fail;
 use crate::config::provider::ProviderFile;
 use crate::config::validate::provider_named;
+use crate::expression::Expression;
 use crate::json::Pointer;
-use crate::pipeline::extract::Expression;
 use crate::signature::{Key, UnixSeconds};
 
 /// Longer than any source takes to answer.

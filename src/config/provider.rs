@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::checker::Checker;
 use super::diagnostic::Path;
 use super::raw::{self, OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess, SecretEncoding};
-use super::validate::Checker;
+use crate::expression::Expression;
 use crate::json::{MAX_POINTERS, Pointer};
-use crate::pipeline::extract::Expression;
 use crate::signature::key::{KeyEncoding, KeyFormat};
 use crate::signature::presented::SignatureEncoding;
 use crate::signature::{Content, Presented, Scheme, TimestampRule};
@@ -61,10 +61,7 @@ pub struct ProviderFile {
 impl Provider {
     /// The headers that an ID or a type is read from, by place.
     pub(crate) fn headers_read(&self) -> impl Iterator<Item = &[HeaderName]> {
-        self.message_id.iter().chain(&self.event_type).filter_map(|expression| match expression {
-            Expression::Header(names) => Some(names.as_slice()),
-            Expression::Json(_) => None,
-        })
+        self.message_id.iter().chain(&self.event_type).filter_map(Expression::headers)
     }
 }
 

@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checker::Checker;
 use super::diagnostic::{Diagnostics, Path, did_you_mean};
 use super::document::Document;
 use super::provider::{self, ProviderFile};
 use super::raw::{RawConfig, RawProperty, RawProviderRef, RawServer, RawSource, RawTopic, Unmapped};
 use super::{Authentication, Config, Invalid, Server, Source, preset, secret};
+use crate::expression::Expression;
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
-use crate::pipeline::extract::Expression;
 use crate::signature::Key;
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
@@ -39,35 +40,6 @@ const DEFAULT_MAX_BYTES: usize = 128 * 1024 * 1024;
 /// More topics than anybody looks at; each costs the brokers memory.
 const DEFAULT_MAX_TOPICS: usize = 1000;
 
-/// The document and what is wrong with it.
-pub(super) struct Checker<'a> {
-    document: &'a Document,
-    faults: &'a mut Diagnostics,
-}
-
-impl Checker<'_> {
-    pub(super) fn error(&mut self, path: &Path, message: impl Into<String>) {
-        self.faults.error(self.document.position(path), path.clone(), message);
-    }
-
-    fn error_with(&mut self, path: &Path, (message, hint): (String, String)) {
-        self.faults.push(self.document.position(path), path.clone(), message, Some(hint));
-    }
-
-    /// `key` is needed at `path`. Not said twice: it may be there and faulty.
-    pub(super) fn missing(&mut self, path: &Path, key: &str, hint: &str) {
-        let wanted = path.key(key);
-        if !self.faults.has_error_below(&wanted) {
-            let message = format!("`{key}` is missing");
-            self.faults.push(self.document.position(path), wanted, message, Some(hint.to_owned()));
-        }
-    }
-
-    fn warn(&mut self, path: &Path, message: String, hint: &str) {
-        self.faults.warn(self.document.position(path), path.clone(), message, Some(hint.to_owned()));
-    }
-}
-
 /// Reads and checks `text`. `env` looks up environment variables.
 ///
 /// # Errors
@@ -76,7 +48,7 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
     let mut faults = Diagnostics::default();
     let config = Document::parse(text, &mut faults).and_then(|mut document| {
         let raw: RawConfig = document.read(&mut faults);
-        let mut check = Checker { document: &document, faults: &mut faults };
+        let mut check = Checker::new(&document, &mut faults);
         config(&mut check, file, raw, env)
     });
     let failed = faults.has_errors();
@@ -128,7 +100,7 @@ fn config(
             sources.push(Arc::new(source));
         }
     }
-    if sources.is_empty() && !check.faults.has_error_below(&at) {
+    if sources.is_empty() && !check.has_error_below(&at) {
         check.missing(
             &root,
             "sources",
@@ -340,7 +312,7 @@ pub(crate) fn provider_named(name: &str) -> Result<ProviderFile, String> {
     let raw = preset::find(name).map_err(|why| format!("{why}: {}", did_you_mean(name, &names)))?;
     let mut faults = Diagnostics::default();
     let empty = Document::parse("", &mut faults).ok_or("an empty document can't be read")?;
-    let mut check = Checker { document: &empty, faults: &mut faults };
+    let mut check = Checker::new(&empty, &mut faults);
     let checked = provider::check(&mut check, &Path::root(), name, &raw, true);
     checked.ok_or_else(|| format!("the preset `{name}` is broken: {:?}", faults.into_sorted().0))
 }

@@ -18,8 +18,17 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::health::Health;
-use super::slot::Signal;
 use crate::telemetry::metrics::Metrics;
+
+/// What the supervisor is told.
+#[derive(Debug)]
+pub(super) enum Signal {
+    /// An error was reported that may be a fatal one.
+    MayHaveDied {
+        generation: u64,
+    },
+    Stop,
+}
 
 /// The context of one generation of the producer.
 pub struct Context {
@@ -94,7 +103,7 @@ impl ProducerContext<NoCustomPartitioner> for Context {
         self.metrics.delivery(
             delivery.topic(),
             delivery.enqueued().elapsed(),
-            report.err(),
+            report.err().map(Failure::name),
             delivery.is_given_up(),
         );
         delivery.complete(report);

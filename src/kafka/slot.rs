@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
-use super::context::Context;
+use super::context::{Context, Signal};
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::health::Health;
@@ -35,16 +35,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two attempts to build a producer.
 const MIN_REBUILD_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_REBUILD_BACKOFF: Duration = Duration::from_secs(5);
-
-/// What the supervisor is told.
-#[derive(Debug)]
-pub(super) enum Signal {
-    /// An error was reported that may be a fatal one.
-    MayHaveDied {
-        generation: u64,
-    },
-    Stop,
-}
 
 struct Generation {
     number: u64,

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::source::Ticket;
 use super::verify::Verified;
+use crate::expression::Expression;
 use crate::json::{self, Found, Pointer, Value};
 
 /// The longest message ID and event type, in octets.
@@ -20,15 +21,6 @@ pub const MAX_NAME_OCTETS: usize = 256;
 
 /// The type of events whose provider names none.
 pub const UNNAMED_TYPE: &str = "webhook";
-
-/// A place in a request where an ID or a type can stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expression {
-    /// In a header; several names if the provider uses one or another.
-    Header(Vec<HeaderName>),
-    /// At a JSON Pointer into the body.
-    Json(Pointer),
-}
 
 /// A value, and whether the signature covers it. What is not covered can be altered by whoever has seen one
 /// genuine request and sends it again.
@@ -95,22 +87,17 @@ pub struct Defect {
 }
 
 impl Defect {
-    /// The message ID, as far as it could be read.
-    #[must_use]
-    pub fn message_id(&self) -> &Field {
-        &self.message_id
-    }
-
     /// What is wrong, for machines.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// What is wrong, and where, for people. Never a part of the body.
-    #[must_use]
-    pub fn detail(&self) -> &str {
-        &self.detail
+    /// Writes the log line.
+    pub(super) fn log(&self, source: &str) {
+        let (error_type, reason) = (self.reason.as_str(), self.detail.as_str());
+        let message_id = &**self.message_id.text();
+        tracing::warn!(source, error.type = error_type, reason, message_id, "event goes to the dead-letter topic");
     }
 }
 
@@ -282,27 +269,6 @@ fn check_name(text: &str) -> Result<(), &'static str> {
         return Err("has a control character");
     }
     Ok(())
-}
-
-impl Expression {
-    fn pointer(&self) -> Option<&Pointer> {
-        match self {
-            Self::Json(pointer) => Some(pointer),
-            Self::Header(_) => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Expression {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Header(names) => {
-                let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
-                write!(f, "header {}", names.join(" or "))
-            }
-            Self::Json(pointer) => write!(f, "body {pointer}"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -37,10 +37,14 @@ where
     B::Error: std::fmt::Display,
 {
     let arrived = Arrival::now();
-    let watch = app.metrics().request(app, &request, arrived);
+    let source = app.source_at(request.uri().path()).map(|source| &source.name);
+    let watch = app.metrics().request(source, request.method(), arrived.monotonic);
     let outcome = accept(app, request, arrived).await;
     let response = reply::reply(&outcome);
-    watch.answered(response.status(), outcome.as_ref().err());
+    watch.answered(response.status(), outcome.as_ref().err().map(Rejection::code));
+    if let Err(rejection) = &outcome {
+        rejection.log(watch.source(), arrived.monotonic.elapsed());
+    }
     response
 }
 
@@ -57,11 +61,14 @@ where
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,
         Route::Drop(dropped) => {
-            app.metrics().dropped(&dropped);
+            app.metrics().dropped(&dropped.source().name);
             return Ok(Accepted::Dropped(dropped));
         }
     };
-    app.metrics().routed(&routed);
+    if let Some(defect) = routed.defect() {
+        defect.log(&routed.source().name);
+        app.metrics().dead_letter(&routed.source().name, defect.reason().as_str());
+    }
     let record = encode::encode(routed);
     let acknowledged = produce::produce(app, record).await?;
     Ok(Accepted::Delivered(acknowledged))

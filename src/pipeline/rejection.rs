@@ -192,6 +192,13 @@ impl Rejection {
         }
     }
 
+    /// Writes the log line: the real reason, which the sender is not told.
+    pub(super) fn log(&self, source: &str, took: Duration) {
+        let (status, error_type) = (self.status().code().as_u16(), self.code());
+        let took_s = took.as_secs_f64();
+        tracing::warn!(source, status, error.type = error_type, reason = %self, took_s, "request refused");
+    }
+
     /// How long the sender should wait before it tries again, where trying again can help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -5,13 +5,15 @@
 //! servers bring. What a provider's scheme *is* stands as data in `config/providers/`.
 
 pub mod content;
+pub mod error;
 pub mod key;
 pub mod presented;
 pub mod scheme;
 pub mod timestamp;
 
 pub use content::{Content, Coverage};
+pub use error::SignatureError;
 pub use key::Key;
 pub use presented::Presented;
-pub use scheme::{Scheme, SignatureError};
+pub use scheme::Scheme;
 pub use timestamp::{TimestampRule, UnixSeconds};

@@ -7,8 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::error::SignatureError;
 use super::key::{SIGNATURE_OCTETS, Signature};
-use super::scheme::SignatureError;
 
 /// Entries that one header may hold, whatever their label. A rotation needs two; beyond this it is abuse.
 pub const MAX_PRESENTED: usize = 32;

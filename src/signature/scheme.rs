@@ -6,6 +6,7 @@
 use http::{HeaderMap, HeaderName};
 
 use super::content::{Content, Coverage, Values};
+use super::error::SignatureError;
 use super::key::Key;
 use super::presented::Presented;
 use super::timestamp::{TimestampRule, UnixSeconds};
@@ -27,34 +28,6 @@ pub struct Scheme {
     pub id_headers: Vec<HeaderName>,
     /// The signed time, if the scheme has one.
     pub timestamp: Option<TimestampRule>,
-}
-
-/// Why a request is not taken for genuine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// A header that the scheme needs is absent.
-    #[error("the header `{0}` is missing")]
-    Missing(HeaderName),
-    /// A header that the scheme reads is there more than once: which one was signed?
-    #[error("the header `{0}` is there more than once, or beside one of another family of names")]
-    Repeated(HeaderName),
-    /// A header that the scheme needs can't be read.
-    #[error("{0}")]
-    Malformed(&'static str),
-    /// The signed time is too far from this machine's clock.
-    #[error("the timestamp {} is {} s away from this machine's clock", signed.0, signed.0.abs_diff(now.0))]
-    TimestampOutsideTolerance {
-        /// What the request says.
-        signed: UnixSeconds,
-        /// What this machine's clock says.
-        now: UnixSeconds,
-    },
-    /// No key gives any of the signatures.
-    #[error("none of the {keys} configured secrets gives any of the presented signatures")]
-    Mismatch {
-        /// How many were tried.
-        keys: usize,
-    },
 }
 
 impl Scheme {

@@ -5,14 +5,9 @@
 //! was refused or retried, INFO that the state changed. Bodies, signatures and secrets are never logged.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
-use http::StatusCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-
-use crate::pipeline::Rejection;
-use crate::pipeline::extract::Defect;
 
 /// Starts logging. `default` is the level where the environment names none.
 ///
@@ -34,29 +29,4 @@ pub fn start(default: LevelFilter) -> Result<(), String> {
         builder.json().flatten_event(true).init();
     }
     Ok(())
-}
-
-/// A request was refused. The reason is for the operator alone: the sender is told less.
-pub(crate) fn refused(rejection: &Rejection, source: &str, status: StatusCode, took: Duration) {
-    tracing::warn!(
-        target: "hookbridge::pipeline",
-        source,
-        status = status.as_u16(),
-        error.type = rejection.code(),
-        reason = %rejection,
-        took_s = took.as_secs_f64(),
-        "request refused"
-    );
-}
-
-/// A genuine event can't be read.
-pub(crate) fn dead_letter(source: &str, defect: &Defect) {
-    tracing::warn!(
-        target: "hookbridge::pipeline",
-        source,
-        error.type = defect.reason().as_str(),
-        reason = defect.detail(),
-        message_id = &**defect.message_id().text(),
-        "event goes to the dead-letter topic"
-    );
 }

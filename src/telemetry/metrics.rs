@@ -9,20 +9,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::{Request, StatusCode};
+use http::{Method, StatusCode};
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
 use opentelemetry::{KeyValue, StringValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder as _, TextEncoder};
 
-use crate::app::App;
 use crate::budget::Budget;
-use crate::kafka::failure::Failure;
-use crate::pipeline::Rejection;
-use crate::pipeline::limits::Arrival;
-use crate::pipeline::route::{Dropped, Routed};
 use crate::topic::TopicName;
 
 /// Seconds: the semantic conventions' boundaries, with finer ones below, where Kafka answers.
@@ -133,33 +128,38 @@ impl Metrics {
             .build();
     }
 
-    /// A request has arrived.
-    pub(crate) fn request<'a, B>(&'a self, app: &App, request: &Request<B>, arrived: Arrival) -> Watch<'a> {
-        let source = app.source_at(request.uri().path());
-        let name = source.map_or(StringValue::from(NO_SOURCE), |source| Arc::clone(&source.name).into());
-        let method = match *request.method() {
-            http::Method::POST => "POST",
-            http::Method::GET => "GET",
-            http::Method::HEAD => "HEAD",
-            http::Method::PUT => "PUT",
-            http::Method::DELETE => "DELETE",
-            http::Method::OPTIONS => "OPTIONS",
-            http::Method::PATCH => "PATCH",
+    /// A request has arrived, for the source of that name, if there is one.
+    pub(crate) fn request(&self, source: Option<&Arc<str>>, method: &Method, arrived: Instant) -> Watch<'_> {
+        let source = source.map_or(StringValue::from(NO_SOURCE), |source| Arc::clone(source).into());
+        let method = match *method {
+            Method::POST => "POST",
+            Method::GET => "GET",
+            Method::HEAD => "HEAD",
+            Method::PUT => "PUT",
+            Method::DELETE => "DELETE",
+            Method::OPTIONS => "OPTIONS",
+            Method::PATCH => "PATCH",
             // A sender can make up any number of methods; the conventions give them one name.
             _ => "_OTHER",
         };
         self.active_requests.add(1, &[]);
-        Watch { metrics: self, source: name, method, arrived }
+        Watch { metrics: self, source, method, arrived }
     }
 
     /// A record's end is known.
-    pub(crate) fn delivery(&self, topic: &TopicName, took: Duration, failure: Option<Failure>, late: bool) {
+    pub(crate) fn delivery(
+        &self,
+        topic: &TopicName,
+        took: Duration,
+        failure: Option<&'static str>,
+        late: bool,
+    ) {
         let topic = KeyValue::new("messaging.destination.name", Value::String(topic.shared().into()));
         let system = KeyValue::new("messaging.system", "kafka");
         match failure {
             None => self.sent_messages.add(1, &[system.clone(), topic.clone()]),
             Some(failure) => {
-                let error = KeyValue::new("error.type", failure.name());
+                let error = KeyValue::new("error.type", failure);
                 self.sent_messages.add(1, &[system.clone(), topic.clone(), error]);
             }
         }
@@ -168,24 +168,19 @@ impl Metrics {
             &[system, KeyValue::new("messaging.operation.name", "send"), topic.clone()],
         );
         if late {
-            let outcome = failure.map_or("acknowledged", Failure::name);
+            let outcome = failure.unwrap_or("acknowledged");
             self.late_deliveries.add(1, &[topic, KeyValue::new("hookbridge.outcome", outcome)]);
         }
     }
 
-    /// An event has its topic. Only dead letters are counted here; deliveries are when they end.
-    pub(crate) fn routed(&self, routed: &Routed) {
-        let Some(defect) = routed.defect() else { return };
-        let source = &routed.source().name;
-        super::logs::dead_letter(source, defect);
-        let source = KeyValue::new("hookbridge.source", Value::String(Arc::clone(source).into()));
-        self.dead_letters.add(1, &[source, KeyValue::new("error.type", defect.reason().as_str())]);
+    /// A genuine event can't be read, and goes to the dead-letter topic.
+    pub(crate) fn dead_letter(&self, source: &Arc<str>, reason: &'static str) {
+        self.dead_letters.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
     }
 
     /// An event is dropped, as configured.
-    pub(crate) fn dropped(&self, dropped: &Dropped) {
-        let source = Value::String(Arc::clone(&dropped.source().name).into());
-        self.dropped.add(1, &[KeyValue::new("hookbridge.source", source)]);
+    pub(crate) fn dropped(&self, source: &Arc<str>) {
+        self.dropped.add(1, &[of_source(source)]);
     }
 
     pub(crate) fn producer_generation(&self, number: u64) {
@@ -209,28 +204,36 @@ pub(crate) struct Watch<'a> {
     metrics: &'a Metrics,
     source: StringValue,
     method: &'static str,
-    arrived: Arrival,
+    arrived: Instant,
+}
+
+fn of_source(source: &Arc<str>) -> KeyValue {
+    KeyValue::new("hookbridge.source", Value::String(Arc::clone(source).into()))
 }
 
 impl Watch<'_> {
-    /// The answer is known: count it, and log a refusal with its real reason.
-    pub(crate) fn answered(self, status: StatusCode, rejection: Option<&Rejection>) {
-        let took = self.arrived.monotonic.elapsed();
+    /// The name of the source, or `none`.
+    pub(crate) fn source(&self) -> &str {
+        self.source.as_str()
+    }
+
+    /// The answer is known: a success, or a refusal with its `error.type`.
+    pub(crate) fn answered(&self, status: StatusCode, error_type: Option<&'static str>) {
         let source = KeyValue::new("hookbridge.source", Value::String(self.source.clone()));
-        let error = KeyValue::new("error.type", rejection.map_or("", Rejection::code));
         let attributes = [
             KeyValue::new("http.request.method", self.method),
             KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
             source.clone(),
-            error.clone(),
+            KeyValue::new("error.type", error_type.unwrap_or_default()),
         ];
-        if let Some(rejection) = rejection {
-            self.metrics.rejections.add(1, &[source, error]);
-            super::logs::refused(rejection, self.source.as_str(), status, took);
-        }
-        // A success has no error.type.
-        let known = if rejection.is_some() { &attributes[..] } else { &attributes[..3] };
-        self.metrics.request_duration.record(took.as_secs_f64(), known);
+        let known = match error_type {
+            None => &attributes[..3],
+            Some(error_type) => {
+                self.metrics.rejections.add(1, &[source, KeyValue::new("error.type", error_type)]);
+                &attributes[..]
+            }
+        };
+        self.metrics.request_duration.record(self.arrived.elapsed().as_secs_f64(), known);
     }
 }
 
