@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 /// How often librdkafka reports on itself. Readiness waits for the first report with a producer id, so a
 /// longer interval is a slower start; one report costs some tens of microseconds.
@@ -33,6 +34,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     // A topic that is not there is known to be missing after 5 s, not 30.
     ("topic.metadata.propagation.max.ms", "5000"),
+    // A topic that was missing, or whose rights were, is found again after 10 s, not five minutes.
+    ("topic.metadata.refresh.interval.ms", "10000"),
     // A hung broker is left after 10 s, not 60; its acknowledgement is waited for somewhat less.
     ("socket.timeout.ms", "10000"),
     ("request.timeout.ms", "6000"),
@@ -123,6 +126,11 @@ impl Properties {
             .set("queue.buffering.max.messages", messages.to_string())
             .set("queue.buffering.max.kbytes", kilobytes.to_string())
             .set("statistics.interval.ms", STATISTICS_INTERVAL.as_millis().to_string());
+        // Errors come by the error callback; librdkafka's own log is for those who ask for its `debug`.
+        config.set_log_level(match self.get("debug") {
+            Some(_) => RDKafkaLogLevel::Debug,
+            None => RDKafkaLogLevel::Emerg,
+        });
         config
     }
 }
