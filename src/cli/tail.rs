@@ -6,16 +6,18 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::topic::TopicName;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// Longer values are cut when they are shown; nothing else about them is.
 const SHOWN_BYTES: usize = 2000;
@@ -34,10 +36,8 @@ impl Tail {
         let consumer: BaseConsumer = config.create()?;
         let mut assignment = TopicPartitionList::new();
         for topic in topics {
-            let metadata = consumer.fetch_metadata(Some(topic.as_str()), METADATA_TIMEOUT)?;
-            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-                let (_, end) = consumer.fetch_watermarks(topic.as_str(), partition.id(), METADATA_TIMEOUT)?;
-                assignment.add_partition_offset(topic.as_str(), partition.id(), Offset::Offset(end))?;
+            for (partition, end) in patiently(|| ends(&consumer, topic))? {
+                assignment.add_partition_offset(topic.as_str(), partition, Offset::Offset(end))?;
             }
         }
         consumer.assign(&assignment)?;
@@ -71,6 +71,32 @@ impl Tail {
         self.stop.store(true, Ordering::Relaxed);
         if self.thread.join().is_err() {
             tracing::warn!("the reader of the topics ended with a panic");
+        }
+    }
+}
+
+/// The partitions of `topic`, and where each ends.
+fn ends(consumer: &BaseConsumer, topic: &TopicName) -> KafkaResult<Vec<(i32, i64)>> {
+    let metadata = consumer.fetch_metadata(Some(topic.as_str()), METADATA_TIMEOUT)?;
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    let mut ends = Vec::new();
+    for partition in partitions {
+        let (_, end) = consumer.fetch_watermarks(topic.as_str(), partition.id(), METADATA_TIMEOUT)?;
+        ends.push((partition.id(), end));
+    }
+    match ends.is_empty() {
+        true => Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)),
+        false => Ok(ends),
+    }
+}
+
+/// A topic that has just been created is not known, and has no leader, for a moment.
+fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    let deadline = Instant::now() + METADATA_TIMEOUT;
+    loop {
+        match ask() {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(ASK_AGAIN),
+            answer => return answer,
         }
     }
 }

@@ -92,13 +92,15 @@ fn config(
             disabled.push(name.clone());
             continue;
         }
-        if let Some(source) = source(check, &path, name, raw, &common) {
-            if let Some(other) = paths.insert(source.path.clone(), name.clone()) {
-                let message = format!("the source `{other}` is served at `{}` too", source.path);
-                check.error(&path.key("path"), message);
-            }
-            sources.push(Arc::new(source));
+        // Compared also where the source has other faults: all of them are reported.
+        let served_at = served_at(check, &path, name, raw.path.as_deref());
+        if let Some(served_at) = &served_at
+            && let Some(other) = paths.insert(served_at.clone(), name.clone())
+        {
+            let message = format!("the source `{other}` is served at `{served_at}` too");
+            check.error(&path.key("path"), message);
         }
+        sources.extend(source(check, &path, name, raw, served_at, &common).map(Arc::new));
     }
     if sources.is_empty() && !check.has_error_below(&at) {
         check.missing(
@@ -205,6 +207,7 @@ fn source(
     path: &Path,
     name: &str,
     raw: &RawSource,
+    served_at: Option<String>,
     common: &Common<'_>,
 ) -> Option<Source> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -213,7 +216,6 @@ fn source(
         return None;
     }
     let unsigned = raw.danger_accept_unsigned == Some(true);
-    let served_at = served_at(check, path, name, raw.path.as_deref());
     let provider = provider_of(check, path, raw.provider.as_ref(), !unsigned);
     let keys = keys(check, path, raw, provider.as_ref(), common.env);
     let topics = topics(check, path, name, raw);
@@ -328,6 +330,10 @@ fn keys(
     let references = raw.secrets.as_deref().unwrap_or_default();
     match (references.is_empty(), raw.danger_accept_unsigned == Some(true)) {
         (true, true) => return Some(Vec::new()),
+        (true, false) if raw.secrets.is_some() => {
+            check.error(&at, "the list is empty; without a secret nothing can be verified");
+            return None;
+        }
         (true, false) => {
             check.missing(
                 path,

@@ -147,7 +147,7 @@ fn a_secret_that_is_none_refuses_to_start() {
     }
     let shown = faults_of_source("provider: svix\nsecrets: [{ env: NOT_BASE64 }]");
     assert!(shown.contains("the secret is not base64") && !shown.contains(SECRET), "{shown}");
-    assert!(faults_of_source("provider: svix\nsecrets: []").contains("`secrets` is missing"));
+    assert!(faults_of_source("provider: svix\nsecrets: []").contains("the list is empty"));
     assert!(faults_of_source("provider: svix").contains("`secrets` is missing"));
 }
 

@@ -48,6 +48,8 @@ fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // Who has sent a whole request and closes its side may still want the answer.
+        .half_close(true)
         .header_read_timeout(header_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);

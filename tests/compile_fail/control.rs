@@ -1,0 +1,43 @@
+// compiles
+//! The control: what the forgeries beside it do is refused for the one thing that each does wrong. Everything else
+//! in them is here, and allowed.
+
+use std::sync::Arc;
+
+use hookbridge::app::App;
+use hookbridge::config::raw::RawSecret;
+use hookbridge::pipeline::encode::{Record, encode};
+use hookbridge::pipeline::extract::extract;
+use hookbridge::pipeline::produce::produce;
+use hookbridge::pipeline::reply::reply;
+use hookbridge::pipeline::route::{Route, route};
+use hookbridge::pipeline::verify::verify;
+use hookbridge::pipeline::{Accepted, Acknowledged, Received, Rejection, Verified};
+
+pub fn is_clone<T: Clone>() {}
+pub fn is_default<T: Default>() {}
+pub fn is_deserialize<T: serde::de::DeserializeOwned>() {}
+
+pub fn traits() {
+    is_clone::<RawSecret>();
+    is_default::<RawSecret>();
+    is_deserialize::<RawSecret>();
+    is_clone::<Rejection>();
+}
+
+pub fn to_a_record(received: Received) -> Result<Record, Rejection> {
+    let verified: Verified = verify(received)?;
+    match route(extract(verified))? {
+        Route::Publish(routed) => Ok(encode(routed)),
+        Route::Drop(_) => Err(Rejection::Draining),
+    }
+}
+
+pub async fn to_an_answer(app: &App, record: Record) -> u16 {
+    let acknowledged: Result<Acknowledged, Rejection> = produce(app, record).await;
+    reply(&acknowledged.map(Accepted::Delivered)).status().as_u16()
+}
+
+pub fn shared(app: Arc<App>) -> bool {
+    app.is_ready()
+}

@@ -1,0 +1,23 @@
+//! The integration tests: the real executable at a real Kafka. A table of contents.
+
+mod support;
+
+mod admin;
+mod broker_loss;
+mod commands;
+mod dead_letters;
+mod delivery;
+mod dev;
+mod examples;
+mod hostile_http;
+mod injected_faults;
+mod kafka_refusals;
+mod limits;
+mod load;
+mod mapping;
+mod refusals;
+mod shutdown;
+mod slow_clients;
+mod tidy;
+mod vectors;
+mod witnesses;
