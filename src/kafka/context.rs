@@ -24,9 +24,7 @@ use crate::telemetry::metrics::Metrics;
 #[derive(Debug)]
 pub(super) enum Signal {
     /// An error was reported that may be a fatal one.
-    MayHaveDied {
-        generation: u64,
-    },
+    MayHaveDied,
     Stop,
 }
 
@@ -41,7 +39,7 @@ pub struct Context {
 impl Context {
     pub(super) fn suspect_death(&self) {
         // The supervisor is gone only when the process is about to be.
-        let _ = self.supervisor.send(Signal::MayHaveDied { generation: self.generation });
+        let _ = self.supervisor.send(Signal::MayHaveDied);
     }
 }
 

@@ -1,16 +1,14 @@
 //! The producer's place: it outlives the producer in it.
 //!
-//! An idempotent producer can die for good (librdkafka's fatal errors): it never sends again, whatever the
-//! broker does. So each producer is a *generation* in a slot. A supervisor thread builds the next one, swaps
-//! it in and drops the old one, which may block, where nothing waits for it. The same thread asks Kafka for
-//! metadata once a second, which is how the service knows that Kafka is there.
+//! An idempotent producer can die for good (librdkafka's fatal errors), and it can lose every broker from its
+//! sight. So each producer is a *generation* in a slot; [`super::supervisor`] puts the next one in its place.
 //!
 //! Takes records. Gives deliveries to wait for.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use rdkafka::ClientConfig;
@@ -23,22 +21,14 @@ use super::context::{Context, Signal};
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::health::Health;
+use super::supervisor::Supervisor;
 use crate::telemetry::metrics::Metrics;
 use crate::topic::TopicName;
 
-/// How often Kafka is asked whether it is there.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long it may take to answer. A death that is reported meanwhile waits this long at most.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Between two attempts to build a producer.
-const MIN_REBUILD_BACKOFF: Duration = Duration::from_millis(100);
-const MAX_REBUILD_BACKOFF: Duration = Duration::from_secs(5);
-
-struct Generation {
-    number: u64,
-    producer: ThreadedProducer<Context>,
+/// One producer.
+pub(super) struct Generation {
+    pub(super) number: u64,
+    pub(super) producer: ThreadedProducer<Context>,
 }
 
 /// The slot.
@@ -74,8 +64,10 @@ impl ProducerSlot {
         let health = Arc::new(Health::default());
         let (signals, inbox) = channel();
         let builder = Builder { config, health: Arc::clone(&health), metrics, signals: signals.clone() };
-        let current = Arc::new(ArcSwap::from_pointee(builder.build(1)?));
-        let supervisor = Supervisor { builder, current: Arc::clone(&current), inbox, probe };
+        let first = builder.build(1)?;
+        builder.metrics.producer_generation(first.number);
+        let current = Arc::new(ArcSwap::from_pointee(first));
+        let supervisor = Supervisor::new(builder, Arc::clone(&current), inbox, probe);
         let supervisor = std::thread::Builder::new()
             .name("kafka-supervisor".to_owned())
             .spawn(move || supervisor.run())
@@ -110,7 +102,7 @@ impl ProducerSlot {
         &self.health
     }
 
-    /// How many producers there have been. Above 1 there was a fatal error.
+    /// How many producers there have been. Above 1 one has died, or lost every broker from its sight.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.current.load().number
@@ -132,15 +124,16 @@ impl ProducerSlot {
     }
 }
 
-struct Builder {
+/// What every generation is made of.
+pub(super) struct Builder {
     config: ClientConfig,
-    health: Arc<Health>,
-    metrics: Arc<Metrics>,
+    pub(super) health: Arc<Health>,
+    pub(super) metrics: Arc<Metrics>,
     signals: Sender<Signal>,
 }
 
 impl Builder {
-    fn build(&self, number: u64) -> KafkaResult<Generation> {
+    pub(super) fn build(&self, number: u64) -> KafkaResult<Generation> {
         let context = Context {
             generation: number,
             health: Arc::clone(&self.health),
@@ -148,76 +141,7 @@ impl Builder {
             supervisor: self.signals.clone(),
         };
         let producer = ThreadedProducer::from_config_and_context(&self.config, context)?;
-        self.metrics.producer_generation(number);
         Ok(Generation { number, producer })
-    }
-}
-
-struct Supervisor {
-    builder: Builder,
-    current: Arc<ArcSwap<Generation>>,
-    inbox: Receiver<Signal>,
-    probe: TopicName,
-}
-
-impl Supervisor {
-    fn run(self) {
-        self.probe();
-        loop {
-            match self.inbox.recv_timeout(PROBE_INTERVAL) {
-                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Signal::MayHaveDied { generation }) if generation != self.current.load().number => {
-                    continue;
-                }
-                Ok(Signal::MayHaveDied { .. }) => {}
-                Err(RecvTimeoutError::Timeout) => self.probe(),
-            }
-            let current = self.current.load_full();
-            if let Some((code, reason)) = current.producer.client().fatal_error() {
-                let dead = current.number;
-                drop(current);
-                tracing::warn!(generation = dead, %code, reason, "the kafka producer has died; building the next one");
-                if !self.replace(dead) {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Any answer will do, also that the topic is not there or may not be seen: it came from Kafka.
-    fn probe(&self) {
-        let generation = self.current.load_full();
-        match generation.producer.client().fetch_metadata(Some(self.probe.as_str()), PROBE_TIMEOUT) {
-            Ok(metadata) if !metadata.brokers().is_empty() => self.builder.health.contact(),
-            Ok(_) => tracing::debug!("kafka answered without a broker"),
-            Err(error) => tracing::debug!(error = %error, "kafka does not answer"),
-        }
-    }
-
-    /// False if the process is ending meanwhile.
-    fn replace(&self, dead: u64) -> bool {
-        self.builder.health.producer_id(false);
-        let mut backoff = MIN_REBUILD_BACKOFF;
-        let next = loop {
-            match self.builder.build(dead + 1) {
-                Ok(next) => break next,
-                Err(error) => {
-                    tracing::error!(error = %error, "no new kafka producer can be built");
-                    if let Ok(Signal::Stop) = self.inbox.recv_timeout(backoff) {
-                        return false;
-                    }
-                    backoff = (backoff * 2).min(MAX_REBUILD_BACKOFF);
-                }
-            }
-        };
-        let old = self.current.swap(Arc::new(next));
-        // Whoever drops the last reference waits for librdkafka to end its threads; let it be this thread.
-        while Arc::strong_count(&old) > 1 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        drop(old);
-        tracing::info!(generation = dead + 1, "a new kafka producer is in place");
-        true
     }
 }
 

@@ -1,5 +1,8 @@
 //! The slot on librdkafka's mock cluster, which can be told to fail as a real broker seldom does.
 
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -20,9 +23,21 @@ impl Bench {
     }
 
     fn on(mock: MockCluster<'static, DefaultProducerContext>) -> Self {
+        let servers = mock.bootstrap_servers();
+        Self::by(mock, &servers, &[])
+    }
+
+    fn by(
+        mock: MockCluster<'static, DefaultProducerContext>,
+        servers: &str,
+        others: &[(&str, &str)],
+    ) -> Self {
         mock.create_topic("events", 4, 1).unwrap();
         let mut properties = Properties::default();
-        properties.insert("bootstrap.servers", mock.bootstrap_servers());
+        properties.insert("bootstrap.servers", servers.to_owned());
+        for (name, value) in others {
+            properties.insert(name, (*value).to_owned());
+        }
         let config = properties.producer_config(100, 1 << 20, 1 << 10);
         let probe = TopicName::parse("events").unwrap();
         let slot = ProducerSlot::start(config, probe, Metrics::new().unwrap()).unwrap();
@@ -96,4 +111,52 @@ async fn a_shutdown_waits_for_what_is_enqueued() {
     let deadline = Instant::now() + Duration::from_secs(20);
     assert_eq!(tokio::task::block_in_place(|| bench.slot.shut_down(deadline)), 0);
     delivery.report().await.unwrap();
+}
+
+/// Takes the first connection and never says a word; passes every later one on to `to`.
+fn deaf_once(to: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut deaf = None;
+        for client in listener.incoming() {
+            let client = client.unwrap();
+            if deaf.is_none() {
+                deaf = Some(client);
+                continue;
+            }
+            let broker = TcpStream::connect(&to).unwrap();
+            let (from_client, to_broker) = (client.try_clone().unwrap(), broker.try_clone().unwrap());
+            std::thread::spawn(move || copy(from_client, to_broker));
+            std::thread::spawn(move || copy(broker, client));
+        }
+    });
+    address
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    // It ends when either side does.
+    let _ = std::io::copy(&mut from, &mut to);
+}
+
+/// A producer that no longer finds Kafka, although Kafka is there: here, because its one connection is deaf and it
+/// would wait five minutes for a word. In the field, because librdkafka had taken every broker out of service.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_has_lost_kafka_is_replaced_by_one_that_finds_it() {
+    let mock = MockCluster::new(1).unwrap();
+    let deaf = deaf_once(mock.bootstrap_servers());
+    let patient = [
+        ("api.version.request.timeout.ms", "300000"),
+        ("socket.timeout.ms", "300000"),
+        ("socket.connection.setup.timeout.ms", "300000"),
+    ];
+    let bench = Bench::by(mock, &deaf, &patient);
+    let given_up = bench.send().unwrap();
+    eventually("the second generation", || bench.slot.generation() == 2).await;
+    // Its sender has long been told to try again; its end is known, and its room is free.
+    assert_eq!(given_up.report().await, Err(Failure::Fatal));
+    drop(given_up);
+    eventually("readiness", || bench.slot.health().is_ready()).await;
+    bench.deliver().await.unwrap();
+    eventually("the permits' return", || bench.budget.requests() == 0).await;
 }

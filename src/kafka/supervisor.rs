@@ -1,0 +1,189 @@
+//! Keeps a living producer in the slot, in a thread of its own.
+//!
+//! Takes signals from librdkafka's callbacks, and asks Kafka for metadata once a second, which is how the service
+//! knows that Kafka is there. Puts a new producer in the slot when the present one has died for good, and when it
+//! does not find Kafka any more although a new one does. Old ones are dropped here, where nothing waits: it may
+//! take librdkafka a while to end its threads.
+//!
+//! Why the second case exists: when librdkafka 2.12.1 is given metadata without a broker, as a broker that has just
+//! been resumed or restarted gives it, it takes every broker out of service, the bootstrap servers with them, and
+//! then has none to ask again (it says "no usable brokers"). `metadata.recovery.strategy=rebootstrap` does not
+//! help: its timer starts with a metadata request, and there is nobody to send one to.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use rdkafka::producer::Producer as _;
+
+use super::context::Signal;
+use super::slot::{Builder, Generation};
+use crate::topic::TopicName;
+
+/// How often Kafka is asked whether it is there.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may take to answer. A death that is reported meanwhile waits this long at most.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often, while Kafka is away, a new producer is tried beside the present one.
+const TRIAL_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a new producer may take to connect, authenticate and get an answer.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two attempts to replace a dead producer.
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// A producer that dies younger than this did so for a reason that is still there.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// The supervisor.
+pub(super) struct Supervisor {
+    builder: Builder,
+    current: Arc<ArcSwap<Generation>>,
+    inbox: Receiver<Signal>,
+    probe: TopicName,
+    in_place_since: Instant,
+    backoff: Duration,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        builder: Builder,
+        current: Arc<ArcSwap<Generation>>,
+        inbox: Receiver<Signal>,
+        probe: TopicName,
+    ) -> Self {
+        Self { builder, current, inbox, probe, in_place_since: Instant::now(), backoff: MIN_BACKOFF }
+    }
+
+    /// Runs until the slot is shut down.
+    pub(super) fn run(mut self) {
+        let mut next_probe = Instant::now();
+        let mut next_trial = Instant::now() + TRIAL_INTERVAL;
+        loop {
+            match self.inbox.recv_timeout(next_probe.saturating_duration_since(Instant::now())) {
+                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Signal::MayHaveDied) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.is_answered(&self.current.load_full(), PROBE_TIMEOUT) {
+                        self.builder.health.contact();
+                    }
+                    next_probe = Instant::now() + PROBE_INTERVAL;
+                }
+            }
+            if self.has_died() {
+                if !self.replace_dead() {
+                    return;
+                }
+            } else if self.builder.health.is_unreachable() && Instant::now() >= next_trial {
+                self.try_another();
+                next_trial = Instant::now() + TRIAL_INTERVAL;
+            }
+        }
+    }
+
+    /// Any answer will do, also that the topic is not there or may not be seen: it came from Kafka.
+    fn is_answered(&self, generation: &Generation, timeout: Duration) -> bool {
+        match generation.producer.client().fetch_metadata(Some(self.probe.as_str()), timeout) {
+            Ok(metadata) if !metadata.brokers().is_empty() => true,
+            Ok(_) => {
+                tracing::debug!(generation = generation.number, "kafka answered without a broker");
+                false
+            }
+            Err(error) => {
+                tracing::debug!(generation = generation.number, %error, "kafka does not answer");
+                false
+            }
+        }
+    }
+
+    /// The event for a fatal error carries its cause's code, so librdkafka itself is asked.
+    fn has_died(&self) -> bool {
+        let current = self.current.load_full();
+        match current.producer.client().fatal_error() {
+            Some((code, reason)) => {
+                tracing::warn!(generation = current.number, %code, reason, "the kafka producer has died");
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// False if the process is ending meanwhile.
+    fn replace_dead(&mut self) -> bool {
+        self.backoff = match self.in_place_since.elapsed() < YOUNG {
+            true => (self.backoff * 2).min(MAX_BACKOFF),
+            false => MIN_BACKOFF,
+        };
+        loop {
+            match self.builder.build(self.current.load().number + 1) {
+                Ok(next) => {
+                    self.put(next);
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "no new kafka producer can be built");
+                    self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
+                }
+            }
+            if self.is_stopped_within(self.backoff) {
+                return false;
+            }
+        }
+        // One that dies at once, as without the right to write, must not be replaced in a tight loop.
+        !self.is_stopped_within(self.backoff)
+    }
+
+    fn is_stopped_within(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Signal::MayHaveDied) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
+    /// Tries a new producer. It takes the place of the present one only if it finds Kafka and the present one
+    /// still does not: what that has enqueued is given up, and none of it has been answered 2xx.
+    fn try_another(&mut self) {
+        let current = self.current.load_full();
+        let next = match self.builder.build(current.number + 1) {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "no new kafka producer can be built");
+                return;
+            }
+        };
+        if !self.is_answered(&next, TRIAL_TIMEOUT) {
+            return;
+        }
+        // Longer than `reconnect.backoff.max.ms`: the present one has its chance to come back by itself.
+        if self.is_answered(&current, TRIAL_TIMEOUT) {
+            self.builder.health.contact();
+            return;
+        }
+        tracing::warn!(
+            generation = current.number,
+            "the kafka producer no longer finds kafka, a new one does"
+        );
+        drop(current);
+        self.put(next);
+        self.builder.health.contact();
+    }
+
+    fn put(&mut self, next: Generation) {
+        let number = next.number;
+        // Until the new one reports that it has its id.
+        self.builder.health.producer_id(false);
+        let old = self.current.swap(Arc::new(next));
+        self.builder.metrics.producer_generation(number);
+        self.in_place_since = Instant::now();
+        // Whoever drops the last reference waits for librdkafka to end its threads; let it be this thread.
+        while Arc::strong_count(&old) > 1 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(old);
+        tracing::info!(generation = number, "a new kafka producer is in place");
+    }
+}
