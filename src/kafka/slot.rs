@@ -109,18 +109,17 @@ impl ProducerSlot {
     }
 
     /// Waits until `deadline` at most for what is enqueued, then ends the supervisor. Blocks: call it where
-    /// that is allowed. Gives the number of records whose end is not known.
-    pub fn shut_down(&self, deadline: Instant) -> usize {
+    /// that is allowed.
+    pub fn shut_down(&self, deadline: Instant) {
         let generation = self.current.load_full();
-        // What is left is counted below: the error says no more than that something is.
+        // The error says no more than that something is left, which the permits know too.
         let _ = generation.producer.flush(deadline.saturating_duration_since(Instant::now()));
-        let left = usize::try_from(generation.producer.in_flight_count()).unwrap_or(0);
+        drop(generation);
         let _ = self.signals.send(Signal::Stop);
         let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
         if supervisor.is_some_and(|supervisor| supervisor.join().is_err()) {
             tracing::warn!("the kafka supervisor ended with a panic");
         }
-        left
     }
 }
 

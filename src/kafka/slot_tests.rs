@@ -109,7 +109,7 @@ async fn a_shutdown_waits_for_what_is_enqueued() {
     bench.mock.broker_round_trip_time(1, Duration::from_millis(200)).unwrap();
     let delivery = bench.send().unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
-    assert_eq!(tokio::task::block_in_place(|| bench.slot.shut_down(deadline)), 0);
+    tokio::task::block_in_place(|| bench.slot.shut_down(deadline));
     delivery.report().await.unwrap();
 }
 

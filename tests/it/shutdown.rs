@@ -86,7 +86,7 @@ fn without_kafka_it_ends_within_the_grace() {
     for signal in ["TERM", "INT"] {
         let scene = without_kafka(signal);
         let warning =
-            "records were not acknowledged before the end of the grace; none of them was answered 2xx";
+            "records were not acknowledged within the grace; none of them was answered 2xx";
         let line = scene.bridge.log().find(warning, |line| line["level"] == "WARN").expect("a warning");
         assert_eq!(line["records"], 1);
     }
