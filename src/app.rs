@@ -1,7 +1,7 @@
 //! The running service, as one immutable value that everything shares.
 //!
 //! Takes a [`Config`]. Gives an [`App`]: the sources by path, the budget, the producer and the metrics. What a
-//! request needs it finds here, without a lock.
+//! request needs it finds here.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Takes the exact octets and the JSON Pointers (RFC 6901) that a provider's events are named by. Gives what
 //! stands there, borrowed from the body. The body itself is published as it came, so everything that is not
-//! asked for is only skipped: numbers of any size, strings of any kind and nesting of any depth pass.
+//! asked for is only skipped: in values, numbers of any size, strings of any kind and nesting of any depth pass.
 //!
 //! A key on the way that is given twice is an error: readers differ on which one counts, and the type that
 //! was signed must be the type that is routed.
@@ -81,6 +81,11 @@ pub fn scan<'a>(body: &'a [u8], wanted: &[&Pointer]) -> Result<Found<'a>, serde_
     Ok(found)
 }
 
+/// RFC 6901, section 4: an index has no leading zero.
+fn is_index(segment: &str, index: usize) -> bool {
+    (segment == "0" || !segment.starts_with(['0', '+'])) && segment.parse() == Ok(index)
+}
+
 fn mask_of(count: usize) -> u32 {
     (1u32 << count) - 1
 }
@@ -94,14 +99,12 @@ struct Walk<'w, 'a> {
 }
 
 impl<'a> Walk<'_, 'a> {
-    /// Of the active pointers, those that go on through `key` and those that end there.
-    fn matching(&self, key: &str) -> (u32, u32) {
+    /// Of the active pointers, those that go on through the key that `is` tells, and those that end there.
+    fn matching(&self, is: impl Fn(&str) -> bool) -> (u32, u32) {
         let (mut through, mut ending) = (0, 0);
         for (index, pointer) in self.wanted.iter().enumerate() {
             let bit = 1 << index;
-            if self.active & bit != 0
-                && pointer.segments.get(self.depth).is_some_and(|segment| segment == key)
-            {
+            if self.active & bit != 0 && pointer.segments.get(self.depth).is_some_and(|segment| is(segment)) {
                 match pointer.segments.len() == self.depth + 1 {
                     true => ending |= bit,
                     false => through |= bit,
@@ -178,7 +181,7 @@ impl<'a> Visitor<'a> for Walk<'_, 'a> {
 
     fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
         for index in 0usize.. {
-            let (through, ending) = self.matching(&index.to_string());
+            let (through, ending) = self.matching(|segment| is_index(segment, index));
             let more = if ending != 0 {
                 match items.next_element()? {
                     Some(raw) => {
@@ -235,7 +238,7 @@ impl<'a> Visitor<'a> for KeyOf<'_, '_, 'a> {
         f.write_str("a key")
     }
     fn visit_str<E>(self, key: &str) -> Result<(u32, u32), E> {
-        Ok(self.0.matching(key))
+        Ok(self.0.matching(|segment| segment == key))
     }
 }
 

@@ -263,6 +263,9 @@ impl TopicMap {
         if let Some(name) = named.get(event_type) {
             return Destination::Topic(name.clone());
         }
+        if named.len() >= self.max_topics {
+            return Destination::TooManyTopics;
+        }
         drop(named);
         let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= self.max_topics && !named.contains_key(event_type) {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::{ConfigFile, load};
+use super::{ConfigFile, load, say};
 use crate::config::diagnostic::write_diagnostic;
 use crate::config::units::{show_bytes, show_duration};
 use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
@@ -22,7 +22,7 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
             eprint!("{line}");
         }
     }
-    print!("{}", describe(&config));
+    say(describe(&config).trim_end());
     ExitCode::SUCCESS
 }
 

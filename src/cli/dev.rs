@@ -17,7 +17,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::tail::Tail;
-use super::{fail, send};
+use super::{fail, say, send};
 use crate::app::App;
 use crate::config::validate::{self, provider_named};
 use crate::config::{Config, preset};
@@ -98,9 +98,9 @@ async fn develop(dev: &Dev) -> Result<Ended, String> {
     })?;
     let address = bound.public_address;
     let kind = if embedded.is_some() { "embedded broker, in memory" } else { "your Kafka" };
-    println!("webhooks            http://{address}/webhooks/PRESET");
-    println!("health and metrics  http://{}/readyz and /metrics", bound.admin_address);
-    println!("kafka               {brokers} ({kind})");
+    say(format!("webhooks            http://{address}/webhooks/PRESET"));
+    say(format!("health and metrics  http://{}/readyz and /metrics", bound.admin_address));
+    say(format!("kafka               {brokers} ({kind})"));
 
     let reader = config.kafka.client_config();
     let tail = tokio::task::spawn_blocking(move || Tail::start(reader, &topics))
@@ -125,15 +125,15 @@ async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<T
     match &demonstrated {
         Ok(()) => {
             let provider = FIRST_FIVE[0];
-            println!("\nReady. Now send one of your own (and try another secret, to see it refused):\n");
+            say("\nReady. Now send one of your own (and try another secret, to see it refused):\n");
             // As it was called: it need not be on the PATH.
             let this = std::env::args().next().unwrap_or_else(|| "hookbridge".to_owned());
-            println!(
+            say(format!(
                 "  {this} send --provider {provider} --secret {} \\\n    --url http://{address}/webhooks/{provider} \
                  --type event_attendee.ticket_success --data '{{\"data\":{{\"ticket\":7}}}}'\n",
                 secret_of(provider)
-            );
-            println!("Presets: {}. Ctrl-C ends it.", preset::names().collect::<Vec<_>>().join(", "));
+            ));
+            say(format!("Presets: {}. Ctrl-C ends it.", preset::names().collect::<Vec<_>>().join(", ")));
         }
         Err(why) => eprintln!("hookbridge: the demonstration failed: {why}; the service stays up"),
     }
@@ -152,7 +152,7 @@ async fn samples(app: &App, address: SocketAddr, tail: &Tail) -> Result<(), Stri
         if !status.is_success() {
             return Err(format!("POST {url} was answered {status} {body}"));
         }
-        println!("\nPOST {url} -> {status} {body}  ({})", provider.provider.title);
+        say(format!("\nPOST {url} -> {status} {body}  ({})", provider.provider.title));
     }
     wait_until("the records were not read back", || tail.shown() >= FIRST_FIVE.len()).await
 }

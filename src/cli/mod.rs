@@ -11,6 +11,7 @@ pub mod serve;
 mod tail;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -87,6 +88,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Send(send) => send::run(&send),
         Command::Completions(completions) => completions::run(&completions),
     }
+}
+
+/// Prints on standard output. Whoever reads may stop, as `head` does: that is no reason to fail.
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// Says why on standard error.

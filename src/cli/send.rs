@@ -17,7 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::fail;
+use super::{fail, say};
 use crate::config::provider::ProviderFile;
 use crate::config::validate::provider_named;
 use crate::expression::Expression;
@@ -78,8 +78,8 @@ pub(super) fn run(send: &Send) -> ExitCode {
     });
     match posted {
         Ok((status, body)) => {
-            println!("{status}");
-            println!("{}", String::from_utf8_lossy(&body).trim_end());
+            say(status);
+            say(String::from_utf8_lossy(&body).trim_end());
             if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(why) => fail(&why, ExitCode::FAILURE),

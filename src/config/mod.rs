@@ -13,6 +13,7 @@ pub mod provider;
 pub mod raw;
 pub mod schema;
 pub mod secret;
+mod source;
 pub mod units;
 pub mod validate;
 mod yaml;

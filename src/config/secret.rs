@@ -23,10 +23,16 @@ pub(super) fn read(
     let secret = match (&reference.env, &reference.file) {
         (Some(name), None) => match env(name) {
             Some(value) => Zeroizing::new(value),
-            None => {
+            None if looks_like_a_name(name) => {
                 return Err((
                     format!("the environment variable `{name}` is not set, or not UTF-8"),
                     format!("set `{name}`, or refer to a file with `{{ file: PATH }}`"),
+                ));
+            }
+            None => {
+                return Err((
+                    "the environment variable that is named here is not set".to_owned(),
+                    "write the variable's name, such as `BILLING_SECRET`, not the secret itself".to_owned(),
                 ));
             }
         },
@@ -46,6 +52,11 @@ pub(super) fn read(
         return Err((format!("{place} is empty"), "without a secret nothing can be verified".to_owned()));
     }
     Ok(secret)
+}
+
+/// A secret that was put in the place of a variable's name must not be repeated on the screen.
+fn looks_like_a_name(name: &str) -> bool {
+    name.len() < 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 fn read_file(path: &str) -> Result<Zeroizing<String>, (String, String)> {

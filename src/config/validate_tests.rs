@@ -1,6 +1,7 @@
 //! The rules: what is accepted as written, and what every fault says.
 
 use super::*;
+use crate::config::{Authentication, Source};
 use crate::topic::Destination;
 
 const SECRET: &str = "a secret of sufficient length";

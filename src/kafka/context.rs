@@ -66,7 +66,7 @@ impl ClientContext for Context {
 
     fn stats(&self, statistics: Statistics) {
         let assigned = statistics.eos.is_some_and(|eos| eos.idemp_state == "Assigned");
-        self.health.producer_id(assigned);
+        self.health.report(self.generation, assigned);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

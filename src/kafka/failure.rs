@@ -16,7 +16,7 @@ pub enum Failure {
     TopicUnavailable,
     /// It is larger than the client or the topic allows. Sending it again can't help.
     TooLarge,
-    /// The producer has died; a new one takes its place. Again later.
+    /// The producer has died or lost Kafka, and a new one takes its place. Again later.
     Fatal,
     /// The broker refuses this record for good.
     Refused,
@@ -32,9 +32,9 @@ impl Failure {
             | Code::UnknownPartition
             | Code::UnknownTopicOrPartition
             | Code::TopicAuthorizationFailed
-            | Code::UnknownTopicId
-            | Code::TopicDeletionDisabled => Self::TopicUnavailable,
+            | Code::UnknownTopicId => Self::TopicUnavailable,
             Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => Self::TooLarge,
+            // A producer that is replaced purges what it has. The record at which one dies carries the cause.
             Code::Fatal
             | Code::PurgeQueue
             | Code::PurgeInflight
@@ -66,6 +66,36 @@ impl Failure {
             Self::TooLarge => "record_too_large",
             Self::Fatal => "producer_dead",
             Self::Refused => "broker_refused",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Rejection;
+    use crate::pipeline::rejection::ErrorStatus;
+
+    /// Whether a sender should try again is decided by this table alone.
+    #[test]
+    fn every_class_has_its_answer() {
+        for (code, failure, status) in [
+            (Code::MessageTimedOut, Failure::Unavailable, 503),
+            (Code::NotEnoughReplicas, Failure::Unavailable, 503),
+            (Code::InvalidProducerEpoch, Failure::Fatal, 503),
+            (Code::QueueFull, Failure::QueueFull, 503),
+            (Code::UnknownTopic, Failure::TopicUnavailable, 503),
+            (Code::TopicAuthorizationFailed, Failure::TopicUnavailable, 503),
+            (Code::MessageSizeTooLarge, Failure::TooLarge, 413),
+            (Code::Fatal, Failure::Fatal, 503),
+            (Code::PurgeQueue, Failure::Fatal, 503),
+            (Code::InvalidRecord, Failure::Refused, 500),
+        ] {
+            assert_eq!(Failure::of(code), failure, "{code}");
+            let rejection = Rejection::from(failure);
+            let answer: ErrorStatus = rejection.status();
+            assert_eq!(answer.code().as_u16(), status, "{code}");
+            assert_eq!(rejection.retry_after().is_some(), status == 503, "{code}");
         }
     }
 }

@@ -16,7 +16,11 @@ pub struct Health {
     started: Instant,
     /// Milliseconds after `started` at which Kafka last answered; 0 for never.
     last_contact: AtomicU64,
+    /// The generation in the slot: only its reports count.
+    generation: AtomicU64,
     has_producer_id: AtomicBool,
+    /// Milliseconds after `started` at which librdkafka last reported on itself.
+    last_report: AtomicU64,
 }
 
 impl Default for Health {
@@ -24,7 +28,9 @@ impl Default for Health {
         Self {
             started: Instant::now(),
             last_contact: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
             has_producer_id: AtomicBool::new(false),
+            last_report: AtomicU64::new(0),
         }
     }
 }
@@ -38,23 +44,37 @@ impl Health {
         self.last_contact.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Without a producer id the first record waits half a second for one.
-    pub(super) fn producer_id(&self, assigned: bool) {
-        self.has_producer_id.store(assigned, Ordering::Relaxed);
+    /// From now on the reports of this generation count, and none is known yet.
+    pub(super) fn in_place(&self, generation: u64) {
+        self.has_producer_id.store(false, Ordering::Relaxed);
+        self.generation.store(generation, Ordering::Relaxed);
     }
 
-    /// Metadata has been seen, the producer has its id, and Kafka has answered of late.
+    /// A generation has reported on itself. Without a producer id the first record waits half a second for one.
+    pub(super) fn report(&self, generation: u64, has_producer_id: bool) {
+        if generation == self.generation.load(Ordering::Relaxed) {
+            self.has_producer_id.store(has_producer_id, Ordering::Relaxed);
+            self.last_report.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Metadata has been seen, the producer has its id and its callbacks run, and Kafka has answered of late.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.last_contact.load(Ordering::Relaxed) != 0
             && self.has_producer_id.load(Ordering::Relaxed)
+            && !self.is_silent(&self.last_report)
             && !self.is_unreachable()
     }
 
     /// Nothing has come from Kafka for [`UNREACHABLE_AFTER`]: what is enqueued now would only wait.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        let silence = self.now().saturating_sub(self.last_contact.load(Ordering::Relaxed));
+        self.is_silent(&self.last_contact)
+    }
+
+    fn is_silent(&self, last: &AtomicU64) -> bool {
+        let silence = self.now().saturating_sub(last.load(Ordering::Relaxed));
         Duration::from_millis(silence) > UNREACHABLE_AFTER
     }
 }

@@ -52,23 +52,43 @@ const DEFAULTS: &[(&str, &str)] = &[
 /// Properties whose value is a secret: only a reference will do.
 pub const SECRET_PROPERTIES: &[&str] = &[
     "sasl.password",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.credentials.client.secret",
     "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
     "ssl.key.password",
     "ssl.key.pem",
     "ssl.keystore.password",
 ];
+
+/// librdkafka's second names for properties that have one, where a default or a rule here stands under the first.
+const ALIASES: &[(&str, &str)] = &[
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("message.send.max.retries", "retries"),
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("request.required.acks", "acks"),
+];
+
+/// The one name under which a property is kept.
+#[must_use]
+pub fn canonical(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, first)| first)
+}
 
 /// Properties, by name. Values may be secrets, so `Debug` shows names alone.
 #[derive(Clone, Default)]
 pub struct Properties(BTreeMap<String, String>);
 
 impl Properties {
-    /// Adds a property.
-    pub fn insert(&mut self, name: &str, value: String) {
-        self.0.insert(name.to_owned(), value);
+    /// Adds a property, under its first name. False if it was there already.
+    pub fn insert(&mut self, name: &str, value: String) -> bool {
+        self.0.insert(canonical(name).to_owned(), value).is_none()
     }
 
-    /// The value of a property, as the user gave it.
+    /// The value of a property, by its first name, as the user gave it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -82,10 +102,8 @@ impl Properties {
     /// How long a record may wait for its acknowledgement.
     #[must_use]
     pub fn message_timeout(&self) -> Duration {
-        ["message.timeout.ms", "delivery.timeout.ms"]
-            .iter()
-            .find_map(|name| self.get(name)?.parse().ok())
-            .map_or(DEFAULT_MESSAGE_TIMEOUT, Duration::from_millis)
+        let given = self.get("message.timeout.ms").and_then(|value| value.trim().parse().ok());
+        given.map_or(DEFAULT_MESSAGE_TIMEOUT, Duration::from_millis)
     }
 
     /// A client for reading what a cluster says of itself, or topics: the same connection and security.
@@ -198,6 +216,12 @@ fn check_promises(name: &str, value: &str) -> Result<(), (String, String)> {
             "would put keys where Java clients and Kafka Streams do not look for them",
             "leave it out; it is murmur2_random",
         ),
+        name if name.starts_with("test.") || name.starts_with("ut_") => Err((
+            format!(
+                "`{name}` is for librdkafka's own tests: with it, events can be acknowledged that no Kafka has"
+            ),
+            "leave it out; `hookbridge dev` has a broker for trying out".to_owned(),
+        )),
         "transactional.id" | "transaction.timeout.ms" => Err((
             format!("`{name}` has no use here: hookbridge's producer is idempotent, not transactional"),
             "leave it out".to_owned(),
@@ -234,6 +258,8 @@ mod tests {
             ("transactional.id", "x"),
             ("message.timeout.ms", "0"),
             ("statistics.interval.ms", "0"),
+            ("test.mock.num.brokers", "3"),
+            ("ut_handle_ProduceResponse", "x"),
             ("no.such.property", "1"),
             ("linger.ms", "soon"),
         ] {
@@ -264,6 +290,18 @@ mod tests {
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("enable.idempotence"), Some("true"));
         config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn a_second_name_is_the_same_property() {
+        let mut properties = Properties::default();
+        assert!(properties.insert("delivery.timeout.ms", "70000".to_owned()));
+        assert!(!properties.insert("message.timeout.ms", "80000".to_owned()));
+        assert!(properties.insert("queue.buffering.max.ms", "7".to_owned()));
+        assert_eq!(properties.message_timeout(), Duration::from_secs(80));
+        let config = properties.producer_config(10, 10, 10);
+        assert_eq!(config.get("linger.ms"), Some("7"));
+        assert_eq!(config.get("queue.buffering.max.ms"), None);
     }
 
     #[test]

@@ -5,9 +5,8 @@
 //!
 //! Takes records. Gives deliveries to wait for.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -36,7 +35,6 @@ pub struct ProducerSlot {
     current: Arc<ArcSwap<Generation>>,
     health: Arc<Health>,
     signals: Sender<Signal>,
-    supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A record, borrowed, as librdkafka takes it.
@@ -66,13 +64,14 @@ impl ProducerSlot {
         let builder = Builder { config, health: Arc::clone(&health), metrics, signals: signals.clone() };
         let first = builder.build(1)?;
         builder.metrics.producer_generation(first.number);
+        health.in_place(first.number);
         let current = Arc::new(ArcSwap::from_pointee(first));
         let supervisor = Supervisor::new(builder, Arc::clone(&current), inbox, probe);
-        let supervisor = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("kafka-supervisor".to_owned())
             .spawn(move || supervisor.run())
             .map_err(|error| KafkaError::ClientCreation(format!("the supervisor's thread: {error}")))?;
-        Ok(Self { current, health, signals, supervisor: Mutex::new(Some(supervisor)) })
+        Ok(Self { current, health, signals })
     }
 
     /// Enqueues a record. Returns at once: `delivery` completes when Kafka has acknowledged it, or when
@@ -108,18 +107,13 @@ impl ProducerSlot {
         self.current.load().number
     }
 
-    /// Waits until `deadline` at most for what is enqueued, then ends the supervisor. Blocks: call it where
-    /// that is allowed.
+    /// Waits until `deadline` at most for what is enqueued, and tells the supervisor to end; that is not waited
+    /// for, since librdkafka may take any time to end its threads. Blocks: call it where that is allowed.
     pub fn shut_down(&self, deadline: Instant) {
         let generation = self.current.load_full();
         // The error says no more than that something is left, which the permits know too.
         let _ = generation.producer.flush(deadline.saturating_duration_since(Instant::now()));
-        drop(generation);
         let _ = self.signals.send(Signal::Stop);
-        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if supervisor.is_some_and(|supervisor| supervisor.join().is_err()) {
-            tracing::warn!("the kafka supervisor ended with a panic");
-        }
     }
 }
 

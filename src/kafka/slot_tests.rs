@@ -102,6 +102,23 @@ async fn readiness_follows_the_broker() {
     eventually("readiness again", || bench.slot.health().is_ready()).await;
 }
 
+/// The budget is half the queue, so a service never sees this; the backstop must refuse all the same, and at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_at_once() {
+    let mut properties = Properties::default();
+    properties.insert("bootstrap.servers", "127.0.0.1:1".to_owned());
+    let mut config = properties.producer_config(100, 1 << 20, 1 << 10);
+    config.set("queue.buffering.max.messages", "1");
+    let probe = TopicName::parse("events").unwrap();
+    let slot = ProducerSlot::start(config, probe, Metrics::new().unwrap()).unwrap();
+    let bench = Bench { mock: MockCluster::new(1).unwrap(), slot, budget: Budget::new(100, 1 << 20) };
+    let first = bench.send().unwrap();
+    assert_eq!(bench.send().err(), Some(Failure::QueueFull));
+    // What was not enqueued holds no room.
+    assert_eq!(bench.budget.requests(), 1);
+    drop(first);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_waits_for_what_is_enqueued() {
     let bench = Bench::new();

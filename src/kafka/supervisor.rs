@@ -2,8 +2,8 @@
 //!
 //! Takes signals from librdkafka's callbacks, and asks Kafka for metadata once a second, which is how the service
 //! knows that Kafka is there. Puts a new producer in the slot when the present one has died for good, and when it
-//! does not find Kafka any more although a new one does. Old ones are dropped here, where nothing waits: it may
-//! take librdkafka a while to end its threads.
+//! does not find Kafka any more although a new one does. Old ones are dropped in threads of their own, where nothing
+//! waits: librdkafka may take any time to end its threads.
 //!
 //! Why the second case exists: when librdkafka 2.12.1 is given metadata without a broker, as a broker that has just
 //! been resumed or restarted gives it, it takes every broker out of service, the bootstrap servers with them, and
@@ -43,6 +43,9 @@ pub(super) struct Supervisor {
     probe: TopicName,
     in_place_since: Instant,
     backoff: Duration,
+    /// Before this a dead producer is not replaced: one that dies at once, as without the right to write, would be
+    /// replaced in a tight loop.
+    not_before: Instant,
 }
 
 impl Supervisor {
@@ -52,7 +55,8 @@ impl Supervisor {
         inbox: Receiver<Signal>,
         probe: TopicName,
     ) -> Self {
-        Self { builder, current, inbox, probe, in_place_since: Instant::now(), backoff: MIN_BACKOFF }
+        let now = Instant::now();
+        Self { builder, current, inbox, probe, in_place_since: now, backoff: MIN_BACKOFF, not_before: now }
     }
 
     /// Runs until the slot is shut down.
@@ -71,9 +75,7 @@ impl Supervisor {
                 }
             }
             if self.has_died() {
-                if !self.replace_dead() {
-                    return;
-                }
+                self.replace_dead();
             } else if self.builder.health.is_unreachable() && Instant::now() >= next_trial {
                 self.try_another();
                 next_trial = Instant::now() + TRIAL_INTERVAL;
@@ -98,49 +100,25 @@ impl Supervisor {
 
     /// The event for a fatal error carries its cause's code, so librdkafka itself is asked.
     fn has_died(&self) -> bool {
-        let current = self.current.load_full();
-        match current.producer.client().fatal_error() {
-            Some((code, reason)) => {
-                tracing::warn!(generation = current.number, %code, reason, "the kafka producer has died");
-                true
-            }
-            None => false,
-        }
+        self.current.load_full().producer.client().fatal_error().is_some()
     }
 
-    /// False if the process is ending meanwhile.
-    fn replace_dead(&mut self) -> bool {
+    fn replace_dead(&mut self) {
+        if Instant::now() < self.not_before {
+            return;
+        }
         self.backoff = match self.in_place_since.elapsed() < YOUNG {
             true => (self.backoff * 2).min(MAX_BACKOFF),
             false => MIN_BACKOFF,
         };
-        loop {
-            match self.builder.build(self.current.load().number + 1) {
-                Ok(next) => {
-                    self.put(next);
-                    break;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "no new kafka producer can be built");
-                    self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
-                }
-            }
-            if self.is_stopped_within(self.backoff) {
-                return false;
-            }
+        self.not_before = Instant::now() + self.backoff;
+        let dead = self.current.load_full();
+        if let Some((code, reason)) = dead.producer.client().fatal_error() {
+            tracing::warn!(generation = dead.number, %code, reason, "the kafka producer has died");
         }
-        // One that dies at once, as without the right to write, must not be replaced in a tight loop.
-        !self.is_stopped_within(self.backoff)
-    }
-
-    fn is_stopped_within(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        loop {
-            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Ok(Signal::MayHaveDied) => {}
-                Err(RecvTimeoutError::Timeout) => return false,
-            }
+        match self.builder.build(dead.number + 1) {
+            Ok(next) => self.put(next),
+            Err(error) => tracing::error!(%error, "no new kafka producer can be built"),
         }
     }
 
@@ -156,34 +134,45 @@ impl Supervisor {
             }
         };
         if !self.is_answered(&next, TRIAL_TIMEOUT) {
+            drop_aside(Arc::new(next));
             return;
         }
         // Longer than `reconnect.backoff.max.ms`: the present one has its chance to come back by itself.
         if self.is_answered(&current, TRIAL_TIMEOUT) {
             self.builder.health.contact();
+            drop_aside(Arc::new(next));
             return;
         }
         tracing::warn!(
             generation = current.number,
             "the kafka producer no longer finds kafka, a new one does"
         );
-        drop(current);
         self.put(next);
         self.builder.health.contact();
     }
 
     fn put(&mut self, next: Generation) {
         let number = next.number;
-        // Until the new one reports that it has its id.
-        self.builder.health.producer_id(false);
+        // Not ready until the new one reports that it has its id.
+        self.builder.health.in_place(number);
         let old = self.current.swap(Arc::new(next));
         self.builder.metrics.producer_generation(number);
         self.in_place_since = Instant::now();
-        // Whoever drops the last reference waits for librdkafka to end its threads; let it be this thread.
+        drop_aside(old);
+        tracing::info!(generation = number, "a new kafka producer is in place");
+    }
+}
+
+/// Drops a producer in a thread of its own, once nobody else holds it.
+fn drop_aside(old: Arc<Generation>) {
+    let waiting = std::thread::Builder::new().name("kafka-drop".to_owned()).spawn(move || {
+        // Whoever drops the last reference waits for librdkafka; it must not be a request's thread.
         while Arc::strong_count(&old) > 1 {
             std::thread::sleep(Duration::from_millis(1));
         }
         drop(old);
-        tracing::info!(generation = number, "a new kafka producer is in place");
+    });
+    if let Err(error) = waiting {
+        tracing::warn!(%error, "an old kafka producer was dropped in place: no thread could be started");
     }
 }

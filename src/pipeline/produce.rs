@@ -6,9 +6,10 @@
 //! `BrokerRefused`.
 //!
 //! From the moment of enqueueing nothing here is needed any more for the record to be delivered: the permit
-//! travels with it. The future may be dropped, as hyper does when a client hangs up.
+//! travels with it. The future may be dropped, as hyper does when a connection breaks.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Rejection;
 use super::encode::Record;
@@ -45,17 +46,23 @@ pub async fn produce(app: &App, record: Record) -> Result<Acknowledged, Rejectio
     if app.producer().health().is_unreachable() {
         return Err(Rejection::KafkaUnreachable);
     }
-    let Record { ticket, topic, key, value, timestamp_ms, headers } = record;
-    let delivery = Arc::new(Delivery::new(topic.clone(), Arc::new(ticket.permit)));
-    let outgoing =
-        Outgoing { topic: topic.as_str(), key: key.as_bytes(), value: &value, timestamp_ms, headers };
-    app.producer().send(outgoing, Arc::clone(&delivery))?;
-    match tokio::time::timeout_at(ticket.deadline.into(), delivery.report()).await {
+    let (delivery, source, deadline) = enqueue(app, record)?;
+    match tokio::time::timeout_at(deadline.into(), delivery.report()).await {
         Ok(report) => report?,
         Err(_) => {
             delivery.give_up();
             return Err(Rejection::DeliveryTimedOut);
         }
     }
-    Ok(Acknowledged { source: ticket.source })
+    Ok(Acknowledged { source })
+}
+
+/// librdkafka copies the record, so nothing of it is kept while its report is waited for.
+fn enqueue(app: &App, record: Record) -> Result<(Arc<Delivery>, Arc<Source>, Instant), Rejection> {
+    let Record { ticket, topic, key, value, timestamp_ms, headers } = record;
+    let delivery = Arc::new(Delivery::new(topic.clone(), Arc::new(ticket.permit)));
+    let outgoing =
+        Outgoing { topic: topic.as_str(), key: key.as_bytes(), value: &value, timestamp_ms, headers };
+    app.producer().send(outgoing, Arc::clone(&delivery))?;
+    Ok((delivery, ticket.source, ticket.deadline))
 }

@@ -80,8 +80,8 @@ pub enum Rejection {
     /// The record is larger than the topic allows.
     #[error("the record is larger than the topic or the client allows")]
     RecordTooLarge,
-    /// The producer has died; a new one takes its place.
-    #[error("the kafka producer has died; a new one is being built")]
+    /// The producer has died or lost Kafka, and a new one takes its place.
+    #[error("the kafka producer was replaced before the record was acknowledged; it may yet have arrived")]
     ProducerDead,
     /// The broker refuses the record for good.
     #[error("the broker refuses the record for good")]
@@ -180,7 +180,7 @@ impl Rejection {
                 ("invalid_signature", "The signature or its timestamp is not valid.")
             }
             ErrorStatus::SERVICE_UNAVAILABLE => {
-                ("unavailable", "The event is not stored; send it again later.")
+                ("unavailable", "The event is not confirmed as stored; send it again later.")
             }
             ErrorStatus::INTERNAL_SERVER_ERROR => ("internal", "The event can't be stored."),
             ErrorStatus::PAYLOAD_TOO_LARGE => (self.code(), "The body is larger than is accepted here."),

@@ -20,12 +20,14 @@ use super::shutdown::Watch;
 use crate::app::App;
 use crate::pipeline;
 
-/// A connection without a request under way is kept this long: longer than senders keep theirs, so that it
-/// is seldom closed in the face of one.
+/// An HTTP/2 connection without a request under way is kept this long. For HTTP/1 hyper waits for the next head,
+/// and so for an idle client, as long as a head may take.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection that is being closed, and has no request under way, gets this long to take what it is owed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest head, and what HTTP/1 reads ahead of it.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// More headers than any provider sends.
+/// More headers than any provider sends, in HTTP/1.
 const MAX_HEADERS: usize = 100;
 /// The longest header list in HTTP/2.
 const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
@@ -99,6 +101,7 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
             () = shutdown.begun(), if !closing => {
                 connection.as_mut().graceful_shutdown();
                 closing = true;
+                idle_since = Instant::now();
             }
             now = ticks.tick() => {
                 if activity.running() > 0 {
@@ -108,7 +111,11 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
                 if !activity.has_begun() && now - opened > header_timeout {
                     return;
                 }
+                if closing && now - idle_since > CLOSE_TIMEOUT {
+                    return;
+                }
                 if !closing && now - idle_since > IDLE_TIMEOUT {
+                    idle_since = now;
                     connection.as_mut().graceful_shutdown();
                     closing = true;
                 }
@@ -137,7 +144,7 @@ impl Activity {
     }
 }
 
-/// A request under way; dropped also when its client hangs up.
+/// A request under way; dropped also when its connection breaks.
 struct Running(Arc<[AtomicUsize; 2]>);
 
 impl Drop for Running {

@@ -31,6 +31,9 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
+    /// The public listener has ended by itself: a defect.
+    #[error("the listener for webhooks has ended unexpectedly")]
+    ListenerEnded,
     /// The system does not deliver signals.
     #[error("can't wait for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -79,7 +82,7 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, 
 /// [`ServeError::Signals`].
 pub async fn serve(config: &Config, app: Arc<App>, bound: Bound) -> Result<Ended, ServeError> {
     let mut shutdown = Shutdown::new().map_err(ServeError::Signals)?;
-    let public = tokio::spawn(listener::accept(
+    let mut public = tokio::spawn(listener::accept(
         bound.public,
         Arc::clone(&app),
         config.server.clone(),
@@ -89,7 +92,12 @@ pub async fn serve(config: &Config, app: Arc<App>, bound: Bound) -> Result<Ended
     tracing::info!(address = %bound.public_address, "listening for webhooks");
     tracing::info!(address = %bound.admin_address, "listening for health and metrics");
 
-    let reason = shutdown.requested().await;
+    let reason = tokio::select! {
+        reason = shutdown.requested() => reason,
+        // It ends only after a shutdown has begun, so this is a defect; a process that serves nothing must not
+        // go on looking alive.
+        _ = &mut public => return Err(ServeError::ListenerEnded),
+    };
     let deadline = Instant::now() + config.server.shutdown_grace;
     tracing::info!(%reason, grace = ?config.server.shutdown_grace, "shutting down");
     app.drain();
@@ -117,11 +125,11 @@ async fn finish(public: tokio::task::JoinHandle<()>, app: Arc<App>, deadline: In
     if let Err(error) = flushing.await {
         tracing::error!(%error, "the producer could not be shut down");
     }
-    let records = budget.requests();
-    if records > 0 {
+    let requests = budget.requests();
+    if requests > 0 {
         tracing::warn!(
-            records,
-            "records were not acknowledged within the grace; none of them was answered 2xx"
+            requests,
+            "not everything was acknowledged within the grace; none of it was answered 2xx"
         );
     }
 }

@@ -96,6 +96,16 @@ impl Content {
         Coverage { id: has(Part::Id), timestamp: has(Part::Timestamp), body: has(Part::Body) }
     }
 
+    /// The text that follows the ID, by which a reader of the content would find the ID's end.
+    #[must_use]
+    pub fn border_after_id(&self) -> Option<&str> {
+        let mut parts = self.parts.iter().skip_while(|part| **part != Part::Id).skip(1);
+        match parts.next() {
+            Some(Part::Literal(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Passes the octets to be signed to `update`, piece by piece.
     pub fn write(&self, values: &Values<'_>, mut update: impl FnMut(&[u8])) {
         for part in &self.parts {

@@ -54,7 +54,7 @@ impl Scheme {
         let mut the_one = |names| the_one_header(headers, names, &mut family);
         let presented = the_one(&self.signature_headers)?;
         let id = match self.coverage().id {
-            true => check_id(the_one(&self.id_headers)?)?,
+            true => check_id(the_one(&self.id_headers)?, self.content.border_after_id())?,
             false => b"",
         };
         let timestamp = match &self.timestamp {
@@ -131,15 +131,19 @@ pub fn at_most_one_header<'a>(
     Ok(found)
 }
 
-/// A signed ID is followed by a dot in most schemes, so a dot in it would let the border between ID and
-/// timestamp be moved; Standard Webhooks forbids it. The rest keeps logs and record headers clean.
-fn check_id(id: &[u8]) -> Result<&[u8], SignatureError> {
+/// What follows a signed ID must not be in it, or the border between ID and timestamp could be moved; Standard
+/// Webhooks forbids the dot for this reason. The rest keeps logs and record headers clean.
+fn check_id<'a>(id: &'a [u8], border: Option<&str>) -> Result<&'a [u8], SignatureError> {
     if id.is_empty() || id.len() > MAX_ID_OCTETS {
         return Err(SignatureError::Malformed("the message ID is empty or too long"));
     }
-    if !id.iter().all(|octet| octet.is_ascii_graphic() && *octet != b'.') {
+    if !id.iter().all(u8::is_ascii_graphic) {
+        return Err(SignatureError::Malformed("the message ID has a space or an unprintable character"));
+    }
+    let border = border.unwrap_or_default().as_bytes();
+    if !border.is_empty() && id.windows(border.len()).any(|window| window == border) {
         return Err(SignatureError::Malformed(
-            "the message ID has a dot, a space or an unprintable character",
+            "the message ID has in it what follows it in the signed content",
         ));
     }
     Ok(id)

@@ -3,7 +3,7 @@
 //! Takes what the stations and librdkafka's callbacks observe. Gives `/metrics` in the Prometheus text format.
 //! Instruments go through the OpenTelemetry API with the names of its semantic conventions, where there is
 //! one. Message ids and keys never become attributes: only names from the configuration do, and topics, whose
-//! number is bounded.
+//! number is bounded for each source.
 //!
 //! Sources: OpenTelemetry semantic conventions for HTTP server and messaging (Kafka) metrics.
 
@@ -60,7 +60,9 @@ impl Metrics {
         let observed = Arc::clone(&generation);
         meter
             .u64_observable_gauge("hookbridge.producer.generation")
-            .with_description("Kafka producers since the start; above 1 there was a fatal error")
+            .with_description(
+                "Kafka producers since the start; above 1 one has died, or lost every broker from its sight",
+            )
             .with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[]))
             .build();
         Ok(Arc::new(Self {
@@ -198,7 +200,7 @@ impl Metrics {
     }
 }
 
-/// One request under observation, to its answer or until its client hangs up.
+/// One request under observation, to its answer or until its connection breaks.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
     metrics: &'a Metrics,

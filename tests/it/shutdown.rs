@@ -85,10 +85,9 @@ fn without_kafka(signal: &str) -> Scene {
 fn without_kafka_it_ends_within_the_grace() {
     for signal in ["TERM", "INT"] {
         let scene = without_kafka(signal);
-        let warning =
-            "records were not acknowledged within the grace; none of them was answered 2xx";
+        let warning = "not everything was acknowledged within the grace; none of it was answered 2xx";
         let line = scene.bridge.log().find(warning, |line| line["level"] == "WARN").expect("a warning");
-        assert_eq!(line["records"], 1);
+        assert_eq!(line["requests"], 1);
     }
 }
 

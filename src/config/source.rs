@@ -1,0 +1,313 @@
+//! The rules of one source.
+//!
+//! Takes a [`RawSource`] and what all sources have in common. Gives [`Source`], or every reason why it can't be
+//! served.
+
+use std::time::Duration;
+
+use super::checker::Checker;
+use super::diagnostic::{Path, did_you_mean};
+use super::provider::{self, ProviderFile};
+use super::raw::{RawProviderRef, RawSource, RawTopic, Unmapped};
+use super::{Authentication, Server, Source, preset, secret};
+use crate::expression::Expression;
+use crate::kafka::properties::Properties;
+use crate::signature::Key;
+use crate::topic::{Pattern, Target, TopicMap, TopicName};
+
+/// Where nothing else is known of a provider: the strictest common one waits 5 s.
+const DEFAULT_RESPOND_WITHIN: Duration = Duration::from_millis(4500);
+/// Long enough for a slow link, and a client that drips octets is cut all the same.
+const MAX_DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Far above what providers send. A topic must have room for it, and for key and headers.
+const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
+/// No record is larger: librdkafka's own limit is 1 GB, and one record of it would fill the budget.
+const MAX_MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
+/// More topics than anybody looks at; each costs the brokers memory.
+const DEFAULT_MAX_TOPICS: usize = 1000;
+
+/// What the sources have in common.
+pub(super) struct Common<'a> {
+    pub(super) server: Option<&'a Server>,
+    pub(super) kafka: &'a Properties,
+    pub(super) dead_letter: Option<TopicName>,
+    pub(super) body_timeout: Option<Duration>,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Checks the source called `name` that stands at `path`.
+pub(super) fn source(
+    check: &mut Checker<'_>,
+    path: &Path,
+    name: &str,
+    raw: &RawSource,
+    served_at: Option<String>,
+    common: &Common<'_>,
+) -> Option<Source> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
+        check.error(path, "a source's name has 1 to 64 letters, digits, `_` and `-`");
+        return None;
+    }
+    let unsigned = raw.danger_accept_unsigned == Some(true);
+    let provider = provider_of(check, path, raw.provider.as_ref(), !unsigned);
+    let keys = keys(check, path, raw, provider.as_ref(), common.env);
+    let topics = topics(check, path, name, raw);
+    let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
+    let max_body_bytes = max_body_bytes(check, path, raw, common);
+    if raw.max_topics == Some(0) {
+        check.error(&path.key("max_topics"), "must be more than nothing");
+    }
+    if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
+        check.error(&path.key("namespace"), "must have 1 to 64 characters");
+    }
+    let file = provider?;
+    let asked = raw.respond_within.map(|duration| duration.0).or(file.respond_within);
+    let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
+    let body_timeout = common.body_timeout.unwrap_or((respond_within * 4 / 5).min(MAX_DEFAULT_BODY_TIMEOUT));
+    relations(check, path, respond_within, body_timeout, common);
+    let authentication = match (file.scheme, unsigned) {
+        (_, true) => {
+            if raw.tolerance.is_some() {
+                check.error(&path.key("tolerance"), "nothing is signed, so there is nothing to tolerate");
+            }
+            Authentication::DangerUnsigned
+        }
+        (Some(mut scheme), false) => {
+            tolerance(check, path, raw, &mut scheme);
+            Authentication::Signed { scheme, keys: keys? }
+        }
+        (None, false) => return None,
+    };
+    let source = Source {
+        name: name.into(),
+        path: served_at?,
+        provider: file.provider,
+        authentication,
+        topics: topics?,
+        default_topic: default_topic?,
+        dead_letter: common.dead_letter.clone()?,
+        unmapped: raw.unmapped.unwrap_or_default(),
+        key: raw.key.unwrap_or_default(),
+        namespace: raw.namespace.clone(),
+        max_body_bytes,
+        respond_within,
+        body_timeout,
+    };
+    warn_of(check, path, &source);
+    Some(source)
+}
+
+/// The path a source is served at.
+pub(super) fn served_at(
+    check: &mut Checker<'_>,
+    path: &Path,
+    name: &str,
+    given: Option<&str>,
+) -> Option<String> {
+    let Some(given) = given else { return Some(format!("/webhooks/{name}")) };
+    // What RFC 3986 allows in a path, without the escapes that would give one path two spellings.
+    let legal = |c: char| c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(c);
+    if !given.starts_with('/') || !given.chars().all(legal) {
+        let hint = "such as `/webhooks/billing`: letters, digits and `/-._~!$&'()*+,;=:@`".to_owned();
+        check.error_with(&path.key("path"), (format!("`{given}` can't be a path"), hint));
+        return None;
+    }
+    Some(given.to_owned())
+}
+
+fn provider_of(
+    check: &mut Checker<'_>,
+    path: &Path,
+    raw: Option<&RawProviderRef>,
+    signed: bool,
+) -> Option<ProviderFile> {
+    let at = path.key("provider");
+    let names: Vec<&str> = preset::names().collect();
+    let (name, complete) = match raw {
+        None => {
+            let hint = format!("a preset ({}), or the provider's scheme", names.join(", "));
+            check.missing(path, "provider", &hint);
+            return None;
+        }
+        Some(RawProviderRef::Preset(name)) => (name.as_str(), preset::find(name)),
+        Some(RawProviderRef::Inline(provider)) => ("custom", preset::complete(provider.as_ref().clone())),
+    };
+    match complete {
+        Ok(complete) => provider::check(check, &at, name, &complete, signed),
+        Err(why) => {
+            let wanted = match raw {
+                Some(RawProviderRef::Inline(provider)) => provider.extends.as_deref().unwrap_or(name),
+                _ => name,
+            };
+            check.error_with(&at, (why, did_you_mean(wanted, &names)));
+            None
+        }
+    }
+}
+
+fn keys(
+    check: &mut Checker<'_>,
+    path: &Path,
+    raw: &RawSource,
+    provider: Option<&ProviderFile>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Vec<Key>> {
+    let at = path.key("secrets");
+    let references = raw.secrets.as_deref().unwrap_or_default();
+    match (references.is_empty(), raw.danger_accept_unsigned == Some(true)) {
+        (true, true) => return Some(Vec::new()),
+        (true, false) if raw.secrets.is_some() => {
+            check.error(&at, "the list is empty; without a secret nothing can be verified");
+            return None;
+        }
+        (true, false) => {
+            check.missing(
+                path,
+                "secrets",
+                "write `secrets: [{ env: NAME }]`, or a file with `{ file: PATH }`",
+            );
+            return None;
+        }
+        (false, true) => {
+            check.error(
+                &at,
+                "a source with `danger_accept_unsigned: true` has no use for secrets; take out one of them",
+            );
+            return None;
+        }
+        (false, false) => {}
+    }
+    let mut keys = Vec::new();
+    for (index, reference) in references.iter().enumerate() {
+        let at = at.index(index);
+        match secret::read(reference, env) {
+            Err(fault) => check.error_with(&at, fault),
+            // Without a provider it is not known how the secret is written; that is a fault of its own.
+            Ok(secret) => match provider.map(|provider| Key::parse(&secret, &provider.key_format)) {
+                Some(Ok(key)) => keys.push(key),
+                Some(Err(why)) => {
+                    let hint = "copy it again from the provider, whole and with its prefix".to_owned();
+                    check.error_with(&at, (why, hint));
+                }
+                None => {}
+            },
+        }
+    }
+    (keys.len() == references.len()).then_some(keys)
+}
+
+fn topics(check: &mut Checker<'_>, path: &Path, name: &str, raw: &RawSource) -> Option<TopicMap> {
+    let at = path.key("topics");
+    let mut entries = Vec::new();
+    let mut faulty = false;
+    for (event_type, topic) in raw.topics.iter().flatten() {
+        let at = at.key(event_type);
+        let target = match topic {
+            _ if event_type.is_empty() => Err("an event type is never empty".to_owned()),
+            RawTopic::Drop(true) => Ok(Target::Drop),
+            RawTopic::Drop(false) => Err("`drop: false` says nothing; write the topic's name".to_owned()),
+            RawTopic::Template(text) => Pattern::parse(text, name).map(Target::Topic),
+        };
+        match target {
+            Ok(target) => entries.push((event_type.clone(), target)),
+            Err(why) => {
+                check.error(&at, why);
+                faulty = true;
+            }
+        }
+    }
+    (!faulty).then(|| TopicMap::new(entries, raw.max_topics.unwrap_or(DEFAULT_MAX_TOPICS)))
+}
+
+/// Every deadline must leave room for the next larger one.
+fn relations(
+    check: &mut Checker<'_>,
+    path: &Path,
+    respond_within: Duration,
+    body_timeout: Duration,
+    common: &Common<'_>,
+) {
+    let at = path.key("respond_within");
+    let shown = super::units::show_duration(respond_within);
+    if respond_within.is_zero() {
+        check.error(&at, "must be more than nothing");
+    }
+    if body_timeout >= respond_within {
+        check.error(&at, format!("{shown} must be longer than server.body_timeout, {body_timeout:?}"));
+    }
+    if let Some(server) = common.server
+        && respond_within >= server.shutdown_grace
+    {
+        let grace = super::units::show_duration(server.shutdown_grace);
+        check.error(&at, format!("{shown} must be shorter than server.shutdown_grace, {grace}"));
+    }
+    let message_timeout = common.kafka.message_timeout();
+    if respond_within >= message_timeout {
+        let timeout = super::units::show_duration(message_timeout);
+        check.error(&at, format!("{shown} must be shorter than kafka's message.timeout.ms, {timeout}"));
+    }
+}
+
+fn tolerance(check: &mut Checker<'_>, path: &Path, raw: &RawSource, scheme: &mut crate::signature::Scheme) {
+    match (raw.tolerance, &mut scheme.timestamp) {
+        (Some(tolerance), Some(rule)) => rule.tolerance = tolerance.0,
+        (Some(_), None) => check.error(
+            &path.key("tolerance"),
+            "the provider signs no timestamp, so there is nothing to tolerate",
+        ),
+        (None, _) => {}
+    }
+}
+
+/// What is allowed and should be known.
+fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
+    let Authentication::Signed { scheme, .. } = &source.authentication else {
+        let message = "requests are accepted without any signature".to_owned();
+        check.warn(
+            &path.key("danger_accept_unsigned"),
+            message,
+            "whoever can reach the port can write to the topics",
+        );
+        return;
+    };
+    let unsigned = |places: &[Expression]| {
+        places.iter().any(|place| match place {
+            Expression::Header(names) => {
+                !scheme.coverage().id || names.iter().any(|name| !scheme.id_headers.contains(name))
+            }
+            Expression::Json(_) => false,
+        })
+    };
+    if unsigned(&source.provider.message_id) && source.key == super::KeyFrom::MessageId {
+        let message = "the key comes from a header that the signature does not cover".to_owned();
+        check.warn(path, message, "with `key: body_sha256` a replayed request keeps its key");
+    }
+    if unsigned(&source.provider.event_type) {
+        let message = "the event type comes from a header that the signature does not cover".to_owned();
+        check.warn(path, message, "a replayed request can be given another type, and so another topic");
+    }
+    let named: Vec<_> = source.topics.entries();
+    if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {
+        let message = "event types that `topics` does not name are answered 400".to_owned();
+        check.warn(path, message, "many providers disable an endpoint that refuses events");
+    }
+}
+
+/// The source's limit on a body, which the budget and librdkafka must have room for.
+fn max_body_bytes(check: &mut Checker<'_>, path: &Path, raw: &RawSource, common: &Common<'_>) -> usize {
+    let max_body_bytes = raw.max_body_bytes.map_or(DEFAULT_MAX_BODY_BYTES, |bytes| bytes.0);
+    let largest =
+        common.server.map_or(MAX_MAX_BODY_BYTES, |server| server.max_in_flight_bytes.min(MAX_MAX_BODY_BYTES));
+    if max_body_bytes == 0 || max_body_bytes > largest {
+        let message =
+            format!("must be from 1 to {largest} bytes, the least of server.max_in_flight_bytes and 256MiB");
+        check.error(&path.key("max_body_bytes"), message);
+    }
+    let takes = common.kafka.get("message.max.bytes").and_then(|value| value.trim().parse::<usize>().ok());
+    if takes.is_some_and(|takes| takes <= max_body_bytes) {
+        let message = "must be less than kafka's message.max.bytes, which has to hold key and headers too";
+        check.error(&path.key("max_body_bytes"), message);
+    }
+    max_body_bytes
+}
