@@ -43,14 +43,9 @@ impl App {
         let metrics = Metrics::new().map_err(SetUpError::Metrics)?;
         let server = &config.server;
         let budget = Budget::new(server.max_in_flight_requests, server.max_in_flight_bytes);
-        let largest_body = config.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
-        let properties = config.kafka.producer_config(
-            server.max_in_flight_requests,
-            server.max_in_flight_bytes,
-            largest_body,
-        );
-        let producer = ProducerSlot::start(properties, config.dead_letter.clone(), Arc::clone(&metrics))
-            .map_err(SetUpError::Producer)?;
+        let producer =
+            ProducerSlot::start(config.producer(), config.dead_letter.clone(), Arc::clone(&metrics))
+                .map_err(SetUpError::Producer)?;
         let sources = config.sources.iter().map(|source| (source.path.clone(), Arc::clone(source))).collect();
         let app = Arc::new(Self { sources, budget, producer, metrics, draining: AtomicBool::new(false) });
         let observed = Arc::downgrade(&app);

@@ -107,7 +107,7 @@ fn load(file: &ConfigFile) -> Result<Config, ExitCode> {
         match error {
             // The lines speak for themselves, and begin with the file as editors expect.
             config::LoadError::Invalid(invalid) => eprintln!("{invalid}; nothing was started"),
-            config::LoadError::Unreadable { .. } => eprintln!("hookbridge: {error}"),
+            config::LoadError::Unreadable { .. } => eprintln!("{error}"),
         }
         ExitCode::from(EXIT_CONFIGURATION)
     })

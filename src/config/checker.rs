@@ -2,7 +2,7 @@
 //!
 //! Takes the document, and paths into it. Gives diagnostics with positions.
 
-use super::diagnostic::{Diagnostics, Path};
+use super::diagnostic::{Diagnostics, Path, Position};
 use super::document::Document;
 
 /// The document and what is wrong with it.
@@ -35,6 +35,10 @@ impl<'a> Checker<'a> {
 
     pub(super) fn warn(&mut self, path: &Path, message: String, hint: &str) {
         self.faults.warn(self.document.position(path), path.clone(), message, Some(hint.to_owned()));
+    }
+
+    pub(super) fn position(&self, path: &Path) -> Position {
+        self.document.position(path)
     }
 
     pub(super) fn has_error_below(&self, path: &Path) -> bool {

@@ -98,7 +98,10 @@ impl Diagnostics {
         self.push(at, path, message.into(), None);
     }
 
+    /// Without a hint of its own a fault has the one that always helps.
     pub(super) fn push(&mut self, at: Position, path: Path, message: String, hint: Option<String>) {
+        let hint =
+            hint.or_else(|| Some("config/hookbridge.yaml shows every key and what it takes".to_owned()));
         self.errors.push(Diagnostic { at, path, message, hint });
     }
 

@@ -152,7 +152,9 @@ fn in_words(expected: &dyn de::Expected) -> String {
 fn describe(unexpected: &de::Unexpected<'_>) -> &'static str {
     match unexpected {
         de::Unexpected::Bool(_) => "a boolean",
-        de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) | de::Unexpected::Float(_) => "a number",
+        de::Unexpected::Signed(number) if *number < 0 => "a negative number",
+        de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a number",
+        de::Unexpected::Float(_) => "a number with a fraction",
         de::Unexpected::Str(_) | de::Unexpected::Char(_) => "text",
         de::Unexpected::Unit | de::Unexpected::Option => "nothing",
         de::Unexpected::Seq => "a list",

@@ -38,7 +38,10 @@ fn read(text: &str) -> (Outer, Vec<String>) {
         None => Outer::default(),
     };
     let show = |d: super::super::Diagnostic| {
-        format!("{}:{} {}: {} ({})", d.at.line, d.at.column, d.path, d.message, d.hint.unwrap_or_default())
+        // The hint that every fault without one of its own has.
+        let hint =
+            d.hint.expect("a hint").replace("config/hookbridge.yaml shows every key and what it takes", "");
+        format!("{}:{} {}: {} ({hint})", d.at.line, d.at.column, d.path, d.message)
     };
     (outer, faults.into_sorted().0.into_iter().map(show).collect())
 }

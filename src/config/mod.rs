@@ -23,12 +23,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use rdkafka::ClientConfig;
 
-pub use diagnostic::{Diagnostic, Invalid};
+pub use diagnostic::{Diagnostic, Invalid, Position};
 pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
 
-use crate::kafka::properties::Properties;
+use crate::kafka::properties::{self, Properties};
 use crate::signature::{Key, Scheme};
 use crate::topic::{TopicMap, TopicName};
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// librdkafka's properties.
     pub kafka: Properties,
+    /// Where they stand in the file.
+    pub kafka_at: Position,
     /// The topic for what can't be read.
     pub dead_letter: TopicName,
     /// The sources that are served.
@@ -51,6 +54,26 @@ pub struct Config {
     pub disabled: Vec<String>,
     /// What is allowed and should be known.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Config {
+    /// What librdkafka is to be set up with.
+    #[must_use]
+    pub fn producer(&self) -> ClientConfig {
+        let largest_body = self.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
+        let server = &self.server;
+        self.kafka.producer_config(server.max_in_flight_requests, server.max_in_flight_bytes, largest_body)
+    }
+
+    /// Some properties contradict each other, which librdkafka tells only when a client is made.
+    fn check_kafka(&self) -> Result<(), Diagnostic> {
+        properties::check_together(&self.producer()).map_err(|why| Diagnostic {
+            at: self.kafka_at,
+            path: diagnostic::Path::root().key("kafka"),
+            message: format!("librdkafka does not take these properties together: {why}"),
+            hint: Some("librdkafka's CONFIGURATION.md says which properties need which others".to_owned()),
+        })
+    }
 }
 
 /// The public listener, and its limits.
@@ -141,7 +164,9 @@ impl Authentication {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file can't be read.
-    #[error("the configuration {file} can't be read: {source}")]
+    #[error(
+        "{file}: error: the configuration can't be read: {source}\n  hint: name a YAML file in UTF-8 with --config or HOOKBRIDGE_CONFIG"
+    )]
     Unreadable {
         /// The file, as the user named it.
         file: String,
@@ -166,5 +191,7 @@ pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
     std::fs::File::open(file)
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(unreadable)?;
-    Ok(validate::parse(&name, &text, &|name| std::env::var(name).ok())?)
+    let config = validate::parse(&name, &text, &|name| std::env::var(name).ok())?;
+    config.check_kafka().map_err(|diagnostic| Invalid { file: name, errors: vec![diagnostic] })?;
+    Ok(config)
 }

@@ -9,6 +9,7 @@ use super::checker::Checker;
 use super::diagnostic::{Path, did_you_mean};
 use super::provider::{self, ProviderFile};
 use super::raw::{RawProviderRef, RawSource, RawTopic, Unmapped};
+use super::units::show_duration;
 use super::{Authentication, Server, Source, preset, secret};
 use crate::expression::Expression;
 use crate::kafka::properties::Properties;
@@ -94,6 +95,7 @@ pub(super) fn source(
         respond_within,
         body_timeout,
     };
+    dead_letters_apart(check, path, &source);
     warn_of(check, path, &source);
     Some(source)
 }
@@ -229,23 +231,28 @@ fn relations(
     common: &Common<'_>,
 ) {
     let at = path.key("respond_within");
-    let shown = super::units::show_duration(respond_within);
+    let shown = show_duration(respond_within);
+    let fault = |what: &str, other: Duration, hint: &str| {
+        (format!("{shown} must be {what}, {}", show_duration(other)), hint.to_owned())
+    };
     if respond_within.is_zero() {
         check.error(&at, "must be more than nothing");
     }
     if body_timeout >= respond_within {
-        check.error(&at, format!("{shown} must be longer than server.body_timeout, {body_timeout:?}"));
+        let hint = "lower server.body_timeout, or leave it out: it then follows from respond_within";
+        check.error_with(&at, fault("longer than server.body_timeout", body_timeout, hint));
     }
     if let Some(server) = common.server
         && respond_within >= server.shutdown_grace
     {
-        let grace = super::units::show_duration(server.shutdown_grace);
-        check.error(&at, format!("{shown} must be shorter than server.shutdown_grace, {grace}"));
+        let hint =
+            "raise server.shutdown_grace (and the pod's terminationGracePeriodSeconds), or answer sooner";
+        check.error_with(&at, fault("shorter than server.shutdown_grace", server.shutdown_grace, hint));
     }
     let message_timeout = common.kafka.message_timeout();
     if respond_within >= message_timeout {
-        let timeout = super::units::show_duration(message_timeout);
-        check.error(&at, format!("{shown} must be shorter than kafka's message.timeout.ms, {timeout}"));
+        let hint = "raise message.timeout.ms, or leave it out: it is 60000";
+        check.error_with(&at, fault("shorter than kafka's message.timeout.ms", message_timeout, hint));
     }
 }
 
@@ -260,6 +267,21 @@ fn tolerance(check: &mut Checker<'_>, path: &Path, raw: &RawSource, scheme: &mut
     }
 }
 
+/// What can't be read must not stand among what can.
+fn dead_letters_apart(check: &mut Checker<'_>, path: &Path, source: &Source) {
+    let message = format!("`{}` is the dead-letter topic", source.dead_letter);
+    let hint = "give it, or `dead_letter`, another name";
+    for (pattern, target) in source.topics.entries() {
+        if target == Target::Topic(Pattern::Fixed(source.dead_letter.clone())) {
+            check.error_with(&path.key("topics").key(&pattern), (message.clone(), hint.to_owned()));
+        }
+    }
+    if source.default_topic == source.dead_letter {
+        let hint = "give the source, whose default topic it is, or `dead_letter`, another name";
+        check.error_with(path, (message, hint.to_owned()));
+    }
+}
+
 /// What is allowed and should be known.
 fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
     let Authentication::Signed { scheme, .. } = &source.authentication else {
@@ -271,6 +293,10 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
         );
         return;
     };
+    if scheme.coverage().id && scheme.content.border_after_id().is_none() {
+        let message = "nothing stands between the id and what follows it in the signed content".to_owned();
+        check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
+    }
     let unsigned = |places: &[Expression]| {
         places.iter().any(|place| match place {
             Expression::Header(names) => {

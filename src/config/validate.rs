@@ -69,7 +69,11 @@ fn config(
         && server.listen == admin
         && admin.port() != 0
     {
-        check.error(&root.key("admin").key("listen"), format!("{admin} is the address for webhooks already"));
+        let hint = "health and metrics need a port of their own, such as 9090".to_owned();
+        check.error_with(
+            &root.key("admin").key("listen"),
+            (format!("{admin} is the address for webhooks already"), hint),
+        );
     }
     let kafka = kafka(check, &root.key("kafka"), &raw.kafka, env);
     let dead_letter_text = raw.dead_letter.as_deref().unwrap_or("webhooks.dead-letter");
@@ -97,7 +101,7 @@ fn config(
             && let Some(other) = paths.insert(served_at.clone(), name.clone())
         {
             let message = format!("the source `{other}` is served at `{served_at}` too");
-            check.error(&path.key("path"), message);
+            check.error_with(&path.key("path"), (message, "give one of them another `path`".to_owned()));
         }
         sources.extend(source::source(check, &path, name, raw, served_at, &common).map(Arc::new));
     }
@@ -114,6 +118,7 @@ fn config(
         server: server?,
         admin_listen: admin_listen?,
         kafka,
+        kafka_at: check.position(&root.key("kafka")),
         dead_letter: dead_letter?,
         sources,
         disabled,
@@ -171,15 +176,15 @@ fn kafka(
     let mut kafka = Properties::default();
     for (name, property) in raw {
         let path = path.key(name);
-        let value = match property {
+        let (value, is_secret) = match property {
             RawProperty::Value(_) if SECRET_PROPERTIES.contains(&name.as_str()) => {
                 let hint = format!("write `{name}: {{ env: NAME }}` or `{{ file: PATH }}`");
                 check.error_with(&path, ("a secret must not stand in the configuration".to_owned(), hint));
                 continue;
             }
-            RawProperty::Value(value) => value.clone(),
+            RawProperty::Value(value) => (value.clone(), false),
             RawProperty::Secret(reference) => match secret::read(reference, env) {
-                Ok(secret) => secret.to_string(),
+                Ok(secret) => (secret.to_string(), true),
                 Err(fault) => {
                     check.error_with(&path, fault);
                     continue;
@@ -190,7 +195,19 @@ fn kafka(
             Ok(()) if kafka.insert(name, value) => {}
             Ok(()) => {
                 let other = properties::canonical(name);
-                check.error(&path, format!("`{name}` and `{other}` are one property; give it once"));
+                let message = format!("`{name}` and `{other}` are one property, given twice");
+                check.error_with(
+                    &path,
+                    (message, format!("leave out one of them; `{other}` is the usual name")),
+                );
+            }
+            // The message may quote the value.
+            Err(_) if is_secret => {
+                let message = format!("the value that is referred to can't be used for `{name}`");
+                check.error_with(
+                    &path,
+                    (message, "only passwords and keys need to be referred to".to_owned()),
+                );
             }
             Err(fault) => check.error_with(&path, fault),
         }

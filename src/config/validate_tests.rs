@@ -269,3 +269,36 @@ proptest::proptest! {
         let _ = read(&text);
     }
 }
+
+#[test]
+fn kafka_is_told_no_secret_and_nothing_twice() {
+    let with = |kafka: &str| {
+        let text = format!(
+            "kafka:\n  bootstrap.servers: a:1\n  {kafka}\nsources: {{ s: {{ provider: generic-hex, secrets: [{{ env: A }}] }} }}"
+        );
+        read(&text).unwrap_err().to_string()
+    };
+    let shown = with("partitioner: { env: A }");
+    assert!(shown.contains("can't be used for `partitioner`") && !shown.contains(SECRET), "{shown}");
+    assert!(with("metadata.broker.list: b:1").contains("are one property, given twice"));
+    assert!(with("message.timeout.ms: 60s").contains("is not a plain number"));
+    assert!(with("message.max.bytes: 100000").contains("must be less than kafka's message.max.bytes"));
+    assert!(with("sasl.oauthbearer.config: x").contains("must not stand in the configuration"));
+}
+
+#[test]
+fn what_cannot_be_read_stands_apart() {
+    let shown =
+        faults_of_source("provider: generic-hex\nsecrets: [{ env: A }]\ntopics: { a: webhooks.dead-letter }");
+    assert!(shown.contains("sources.s.topics.a: `webhooks.dead-letter` is the dead-letter topic"), "{shown}");
+    let text =
+        format!("{KAFKA}sources: {{ dead-letter: {{ provider: generic-hex, secrets: [{{ env: A }}] }} }}");
+    assert!(read(&text).unwrap_err().to_string().contains("is the dead-letter topic"));
+}
+
+#[test]
+fn a_secret_in_the_place_of_a_name_is_not_repeated() {
+    let text = format!("{KAFKA}sources: {{ s: {{ provider: svix, secrets: [{{ env: whsec_c2VjcmV0 }}] }} }}");
+    let shown = parse("hookbridge.yaml", &text, &|_| None).unwrap_err().to_string();
+    assert!(shown.contains("not the secret itself") && !shown.contains("c2VjcmV0"), "{shown}");
+}

@@ -8,7 +8,10 @@ use std::fmt;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{NativeClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::BaseProducer;
+use rdkafka::types::RDKafkaConfRes;
 
 /// How often librdkafka reports on itself. Readiness waits for the first report with a producer id, so a
 /// longer interval is a slower start; one report costs some tens of microseconds.
@@ -164,15 +167,17 @@ impl fmt::Debug for Properties {
 /// # Errors
 /// What is wrong, and what to do. Never the value of a property that can be a secret.
 pub fn check(name: &str, value: &str) -> Result<(), (String, String)> {
+    let is_word = value.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !is_word && is_numeric(name) && !is_plain_number(value) {
+        return Err((
+            format!("the value of `{name}` is not a plain number"),
+            "write digits alone: librdkafka would read `60s` as 60 and `0x10` as 16".to_owned(),
+        ));
+    }
     check_promises(name, value)?;
-    let mut config = ClientConfig::new();
-    config.set(name, value);
-    match config.create_native_config() {
+    match set(name, value) {
         Ok(_) => Ok(()),
-        Err(rdkafka::error::KafkaError::ClientConfig(
-            rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
-            ..,
-        )) => Err((
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Err((
             format!("librdkafka has no property `{name}`"),
             "the names are those of librdkafka's CONFIGURATION.md".to_owned(),
         )),
@@ -180,6 +185,41 @@ pub fn check(name: &str, value: &str) -> Result<(), (String, String)> {
             format!("librdkafka does not take this value for `{name}`"),
             "librdkafka's CONFIGURATION.md gives the values and their range".to_owned(),
         )),
+    }
+}
+
+fn set(name: &str, value: &str) -> KafkaResult<NativeClientConfig> {
+    let mut config = ClientConfig::new();
+    config.set(name, value);
+    config.create_native_config()
+}
+
+/// librdkafka does not say what type a property has, but a number is what takes 1 (or more, where the least is more)
+/// and neither of the others.
+fn is_numeric(name: &str) -> bool {
+    let takes = |value| set(name, value).is_ok();
+    (takes("1") || takes("1000")) && !takes("x") && !takes("true")
+}
+
+fn is_plain_number(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    all_digits(whole) && all_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
+}
+
+/// Whether librdkafka takes the properties together. Nothing is connected to.
+///
+/// # Errors
+/// librdkafka's own words.
+pub fn check_together(config: &ClientConfig) -> Result<(), String> {
+    let mut config = config.clone();
+    // The port that nothing answers at: only the configuration is to be tried.
+    config.set("bootstrap.servers", "127.0.0.1:9");
+    match config.create::<BaseProducer>() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientCreation(why)) => Err(why),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -258,6 +298,11 @@ mod tests {
             ("transactional.id", "x"),
             ("message.timeout.ms", "0"),
             ("statistics.interval.ms", "0"),
+            ("message.timeout.ms", "60s"),
+            ("message.timeout.ms", "0x64"),
+            ("linger.ms", "5 ms"),
+            ("retries", "00"),
+            ("retries", "+0"),
             ("test.mock.num.brokers", "3"),
             ("ut_handle_ProduceResponse", "x"),
             ("no.such.property", "1"),
@@ -272,6 +317,10 @@ mod tests {
             ("enable.idempotence", "true"),
             ("max.in.flight", "5"),
             ("linger.ms", "2"),
+            ("linger.ms", "0.5"),
+            ("socket.keepalive.enable", "true"),
+            ("message.max.bytes", "2000000"),
+            ("bootstrap.servers", "10.0.0.1:9092"),
             ("compression.type", "zstd"),
             ("sasl.mechanisms", "SCRAM-SHA-512"),
             ("security.protocol", "SASL_SSL"),
@@ -290,6 +339,15 @@ mod tests {
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("enable.idempotence"), Some("true"));
         config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn contradictions_are_told_before_a_start() {
+        let mut properties = Properties::default();
+        assert_eq!(check_together(&properties.producer_config(10, 10, 10)), Ok(()));
+        properties.insert("ssl.ca.location", "/nowhere/at/all".to_owned());
+        properties.insert("security.protocol", "ssl".to_owned());
+        assert!(check_together(&properties.producer_config(10, 10, 10)).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!
 //! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2; W3C Trace Context, section 3.2.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
@@ -118,15 +119,23 @@ fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHeaders) -> Ow
     if let Some(value) = request.get(CONTENT_TYPE).filter(|value| value.len() <= MAX_COPIED_HEADER) {
         headers = headers.insert(header("content-type", value.as_bytes()));
     }
-    if let Some(value) = request.get("traceparent").filter(|value| is_traceparent(value.as_bytes())) {
-        headers = headers.insert(header("traceparent", value.as_bytes()));
-    }
+    headers = match request.get("traceparent").filter(|value| is_traceparent(value.as_bytes())) {
+        Some(value) => headers.insert(header("traceparent", value.as_bytes())),
+        None => headers.insert(header("traceparent", &new_traceparent())),
+    };
     for name in ticket.source.authentication.headers() {
         if let Some(value) = request.get(name).filter(|value| value.len() <= MAX_COPIED_HEADER) {
             headers = headers.insert(header(name.as_str(), value.as_bytes()));
         }
     }
     headers
+}
+
+/// A trace that begins here, not sampled. Its ids must be unlike others, not hard to guess: the seeds of the
+/// standard library's hash maps are that.
+fn new_traceparent() -> String {
+    let random = || RandomState::new().build_hasher().finish().max(1);
+    format!("00-{:016x}{:016x}-{:016x}-00", random(), random(), random())
 }
 
 /// `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither ID all zero.
@@ -145,6 +154,13 @@ fn is_traceparent(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_traceparent_is_one_and_unlike_the_last() {
+        let (one, other) = (new_traceparent(), new_traceparent());
+        assert!(is_traceparent(one.as_bytes()) && is_traceparent(other.as_bytes()));
+        assert_ne!(one, other);
+    }
 
     #[test]
     fn a_traceparent_is_passed_on_only_if_it_is_one() {
