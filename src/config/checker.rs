@@ -41,6 +41,11 @@ impl<'a> Checker<'a> {
         self.document.position(path)
     }
 
+    /// The path of the list item that was read as number `index`.
+    pub(super) fn item(&self, list: &Path, index: usize) -> Path {
+        list.index(self.document.index_in_file(list, index))
+    }
+
     pub(super) fn has_error_below(&self, path: &Path) -> bool {
         self.faults.has_error_below(path)
     }

@@ -51,6 +51,21 @@ impl Document {
         T::default()
     }
 
+    /// The index in the file of the list item that was read as number `index`: items that were faulty have been
+    /// left out of what was read.
+    #[must_use]
+    pub fn index_in_file(&self, list: &Path, index: usize) -> usize {
+        let mut node = &self.root;
+        for segment in list.segments() {
+            let Kind::Map(entries) = &node.kind else { return index };
+            let Some(entry) = entries.iter().find(|entry| entry.key == *segment) else { return index };
+            node = &entry.value;
+        }
+        let Kind::List(items) = &node.kind else { return index };
+        let mut read = items.iter().enumerate().filter(|(_, item)| !item.struck_out);
+        read.nth(index).map_or(index, |(in_file, _)| in_file)
+    }
+
     /// Where the value at `path` stands, or the nearest enclosing one if it is absent.
     #[must_use]
     pub fn position(&self, path: &Path) -> Position {

@@ -182,7 +182,7 @@ fn keys(
     }
     let mut keys = Vec::new();
     for (index, reference) in references.iter().enumerate() {
-        let at = at.index(index);
+        let at = check.item(&at, index);
         match secret::read(reference, env) {
             Err(fault) => check.error_with(&at, fault),
             // Without a provider it is not known how the secret is written; that is a fault of its own.

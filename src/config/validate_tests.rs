@@ -153,6 +153,13 @@ fn a_secret_that_is_none_refuses_to_start() {
 }
 
 #[test]
+fn a_faulty_secret_does_not_shift_the_others() {
+    let shown = faults_of_source("provider: svix\nsecrets: [oops, { env: WHSEC }, { env: UNSET }]");
+    assert!(shown.contains("secrets[0]: expected a mapping, found text"), "{shown}");
+    assert!(shown.contains("secrets[2]: the environment variable `UNSET` is not set"), "{shown}");
+}
+
+#[test]
 fn accepting_unsigned_requests_must_be_said_and_is_warned_of() {
     assert!(matches!(
         source("provider: svix\ndanger_accept_unsigned: true").authentication,
