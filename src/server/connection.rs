@@ -5,9 +5,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::Version;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,12 +17,13 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::counted::Counted;
 use super::shutdown::Watch;
 use crate::app::App;
 use crate::pipeline;
 
-/// An HTTP/2 connection without a request under way is kept this long. For HTTP/1 hyper waits for the next head,
-/// and so for an idle client, as long as a head may take.
+/// A connection without a request under way is kept this long: longer than senders keep theirs, so that it is
+/// seldom closed in the face of one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A connection that is being closed, and has no request under way, gets this long to take what it is owed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,14 +47,16 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Answers are a line long.
 const MAX_SEND_BYTES: usize = 64 * 1024;
 
-fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
+fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         // Who has sent a whole request and closes its side may still want the answer.
         .half_close(true)
-        .header_read_timeout(header_timeout)
+        // hyper counts from the end of the last answer, so this is the idle timeout; how long a head may take from
+        // its first octet is seen to below.
+        .header_read_timeout(IDLE_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
     builder
@@ -74,7 +78,7 @@ fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
 pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, mut shutdown: Watch) {
     let activity = Activity::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let running = activity.begin();
+        let running = activity.begin(request.version());
         let app = Arc::clone(&app);
         async move {
             let response = pipeline::handle(&app, request).await;
@@ -82,13 +86,14 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
             Ok::<_, Infallible>(response)
         }
     });
-    let builder = builder(header_timeout);
+    let builder = builder();
+    let stream = Counted::new(stream);
+    let received = stream.received();
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
 
-    let opened = Instant::now();
+    let mut patience = Patience::new(header_timeout);
     let mut closing = false;
-    let mut idle_since = opened;
     let mut ticks = tokio::time::interval(Duration::from_secs(1).min(header_timeout));
     loop {
         tokio::select! {
@@ -101,54 +106,111 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
             () = shutdown.begun(), if !closing => {
                 connection.as_mut().graceful_shutdown();
                 closing = true;
-                idle_since = Instant::now();
+                patience.begin_to_close();
             }
             now = ticks.tick() => {
-                if activity.running() > 0 {
-                    idle_since = now;
-                }
-                // hyper's own timeout begins when it knows the protocol, which takes the first octets.
-                if !activity.has_begun() && now - opened > header_timeout {
+                patience.look(now, &activity, received.load(Ordering::Relaxed));
+                if patience.is_head_late(now) || (closing && patience.is_close_late(now)) {
                     return;
                 }
-                if closing && now - idle_since > CLOSE_TIMEOUT {
-                    return;
-                }
-                if !closing && now - idle_since > IDLE_TIMEOUT {
-                    idle_since = now;
+                if !closing && patience.is_idle_too_long(now) {
                     connection.as_mut().graceful_shutdown();
                     closing = true;
+                    patience.begin_to_close();
                 }
             }
         }
     }
 }
 
-/// Whether requests are, or have ever been, under way on a connection.
+/// How long the peer has kept this side waiting.
+#[derive(Debug)]
+struct Patience {
+    header_timeout: Duration,
+    /// When a request was last under way, or the connection was opened.
+    idle_since: Instant,
+    /// When the head that is now awaited was seen to have begun. The first one begins with the connection: a
+    /// client that says nothing at all is no better than one that is slow.
+    head_since: Option<Instant>,
+    /// Requests begun, and octets received, when nothing of a head was there.
+    begun: usize,
+    received: u64,
+}
+
+impl Patience {
+    fn new(header_timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self { header_timeout, idle_since: now, head_since: Some(now), begun: 0, received: 0 }
+    }
+
+    fn look(&mut self, now: Instant, activity: &Activity, received: u64) {
+        if activity.running() > 0 {
+            self.idle_since = now;
+        }
+        if activity.running() > 0 || activity.begun() != self.begun {
+            (self.begun, self.received, self.head_since) = (activity.begun(), received, None);
+        } else if received > self.received && !activity.is_http2() {
+            // HTTP/2 has frames between requests, and hyper's own limits on a head.
+            self.head_since.get_or_insert(now);
+        }
+    }
+
+    fn begin_to_close(&mut self) {
+        self.idle_since = Instant::now();
+    }
+
+    fn is_head_late(&self, now: Instant) -> bool {
+        self.head_since.is_some_and(|since| now - since > self.header_timeout)
+    }
+
+    fn is_close_late(&self, now: Instant) -> bool {
+        now - self.idle_since > CLOSE_TIMEOUT
+    }
+
+    fn is_idle_too_long(&self, now: Instant) -> bool {
+        now - self.idle_since > IDLE_TIMEOUT
+    }
+}
+
+/// The requests of a connection.
 #[derive(Debug, Default, Clone)]
-struct Activity(Arc<[AtomicUsize; 2]>);
+struct Activity(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    running: AtomicUsize,
+    begun: AtomicUsize,
+    http2: AtomicBool,
+}
 
 impl Activity {
-    fn begin(&self) -> Running {
-        self.0[0].fetch_add(1, Ordering::Relaxed);
-        self.0[1].fetch_add(1, Ordering::Relaxed);
+    fn begin(&self, version: Version) -> Running {
+        self.0.running.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
+        if version == Version::HTTP_2 {
+            self.0.http2.store(true, Ordering::Relaxed);
+        }
         Running(Arc::clone(&self.0))
     }
 
     fn running(&self) -> usize {
-        self.0[0].load(Ordering::Relaxed)
+        self.0.running.load(Ordering::Relaxed)
     }
 
-    fn has_begun(&self) -> bool {
-        self.0[1].load(Ordering::Relaxed) > 0
+    fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    fn is_http2(&self) -> bool {
+        self.0.http2.load(Ordering::Relaxed)
     }
 }
 
 /// A request under way; dropped also when its connection breaks.
-struct Running(Arc<[AtomicUsize; 2]>);
+struct Running(Arc<Counters>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0[0].fetch_sub(1, Ordering::Relaxed);
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }

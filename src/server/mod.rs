@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod connection;
+mod counted;
 pub mod listener;
 pub mod shutdown;
 

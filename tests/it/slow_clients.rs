@@ -49,6 +49,18 @@ fn the_second_head_has_no_more_time_than_the_first() {
     assert!(begun.elapsed() < CUT_WITHIN, "{:?}", begun.elapsed());
 }
 
+/// Senders keep connections and post when they have something: closing in their face loses a delivery.
+#[test]
+fn a_connection_may_idle_for_longer_than_a_head_may_take() {
+    let scene = Plan::of("svix").server("header_timeout: 1s").start();
+    let mut idle = Connection::open(scene.bridge.public());
+    idle.exchange(&scene.event("msg_1")).assert_received();
+    // Whoever comes later and says nothing is cut first.
+    Connection::open(scene.bridge.public()).assert_closed();
+    Connection::open(scene.bridge.public()).assert_closed();
+    idle.exchange(&scene.event("msg_2")).assert_received();
+}
+
 #[test]
 fn one_connection_too_many_is_closed() {
     let scene = Plan::of("svix").server("max_connections: 2").start();

@@ -3,7 +3,8 @@
 //! Takes: the jars that `scripts/kafka-kit` provides, and `java` in `PATH`; or, for the shared
 //! broker, the address of a running one in `HOOKBRIDGE_TEST_BOOTSTRAP`.
 //! Gives: a broker on loopback that serves metadata, and ways to kill, restart and pause it. It is
-//! dead when its `Kafka` is dropped and when the test process ends, however that ends.
+//! dead when its `Kafka` is dropped and when the test process ends, however that ends. Its controller is
+//! in the same process, or apart, in one that a pause of the broker leaves alone.
 //! Leaves to others: topics (none is created on demand), producing and consuming.
 
 use std::fmt::Write as _;
@@ -32,11 +33,12 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 /// pipe that is this script's stdin. A watcher reads that pipe to its end and then kills java and
 /// removes its data, unless it was told to keep them. java is `exec`ed, so its process id is the
 /// child's: `$$`, in the watcher too. The explicit `<&3` is needed because a shell gives background
-/// jobs an empty stdin.
+/// jobs an empty stdin. SIGHUP is what the kernel sends to the group when the test process ends and java is
+/// paused: java would take it for a request to end in its own time, the watcher must not die of it.
 const LEASH: &str = r#"
     dir=$1; shift
     exec 3<&0
-    ( last_words=$(cat); kill -9 $$
+    ( trap '' HUP; last_words=$(cat); kill -9 $$
       [ "$last_words" = keep ] || rm -rf "$dir" || { sleep 1; rm -rf "$dir"; } ) <&3 3<&- 2>/dev/null &
     exec "$@" </dev/null 3<&-
 "#;
@@ -45,12 +47,22 @@ const LEASH: &str = r#"
 pub(crate) struct Kafka {
     bootstrap: String,
     own: Option<Own>,
+    controller: Option<Own>,
 }
 
-/// What there is to say about a broker that we started.
+/// What there is to say about a process that we started.
 struct Own {
     process: Child,
     dir: TempDir,
+}
+
+/// What a process is to its cluster.
+#[derive(Clone, Copy)]
+enum Role {
+    /// The broker, which is its own controller.
+    Both,
+    Broker,
+    Controller,
 }
 
 impl Kafka {
@@ -60,7 +72,7 @@ impl Kafka {
         static SHARED: OnceLock<Kafka> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var("HOOKBRIDGE_TEST_BOOTSTRAP") {
             Ok(bootstrap) if !bootstrap.is_empty() => {
-                let mut existing = Kafka { bootstrap, own: None };
+                let mut existing = Kafka { bootstrap, own: None, controller: None };
                 existing.wait_until_ready();
                 existing
             }
@@ -70,16 +82,20 @@ impl Kafka {
 
     /// A broker of one's own, to be stopped and started by a test.
     pub(crate) fn start() -> Kafka {
-        let dir = tempfile::Builder::new().prefix("hookbridge-kafka-").tempdir();
-        let dir = dir.expect("create the broker's directory");
-        let [port, controller_port] = free_ports();
-        fs::write(dir.path().join("server.properties"), properties(dir.path(), port, controller_port))
-            .expect("write server.properties");
-        format_storage(dir.path());
-        let mut kafka = Kafka {
-            bootstrap: format!("{}:{port}", Ipv4Addr::LOCALHOST),
-            own: Some(Own { process: launch(dir.path()), dir }),
-        };
+        let ports = free_ports();
+        Kafka::of(ports, Own::start(Role::Both, ports), None)
+    }
+
+    /// A broker of one's own, whose controller runs on, and fences it, while it is paused.
+    pub(crate) fn start_with_controller_apart() -> Kafka {
+        let ports = free_ports();
+        let controller = Own::start(Role::Controller, ports);
+        Kafka::of(ports, Own::start(Role::Broker, ports), Some(controller))
+    }
+
+    fn of([port, _]: [u16; 2], own: Own, controller: Option<Own>) -> Kafka {
+        let bootstrap = format!("{}:{port}", Ipv4Addr::LOCALHOST);
+        let mut kafka = Kafka { bootstrap, own: Some(own), controller };
         kafka.wait_until_ready();
         kafka
     }
@@ -98,7 +114,7 @@ impl Kafka {
     pub(crate) fn restart(&mut self) {
         let own = self.own_mut();
         own.kill();
-        own.process = launch(own.dir.path());
+        own.process = launch(own.dir.path(), &kit().join("log4j2.xml"));
         self.wait_until_ready();
     }
 
@@ -110,6 +126,22 @@ impl Kafka {
     /// Undoes [`Kafka::pause`].
     pub(crate) fn resume(&self) {
         self.signal("CONT");
+    }
+
+    /// How often the controller that is apart has fenced the broker, having heard nothing from it: from
+    /// then on it is in nobody's metadata, not even in its own.
+    pub(crate) fn times_fenced(&self) -> usize {
+        self.controller_says("because its session has timed out")
+    }
+
+    /// How often it has let the broker serve: when that had started, and after each fencing.
+    pub(crate) fn times_unfenced(&self) -> usize {
+        self.controller_says("to unfence has been granted")
+    }
+
+    fn controller_says(&self, words: &str) -> usize {
+        let controller = self.controller.as_ref().expect("use `Kafka::start_with_controller_apart`");
+        controller.log().matches(words).count()
     }
 
     fn signal(&self, name: &str) {
@@ -131,14 +163,15 @@ impl Kafka {
                 Ok(false) => "it knows no broker yet".to_owned(),
                 Err(error) => error.to_string(),
             };
-            if let Some(own) = &mut self.own
-                && let Some(status) = own.process.try_wait().expect("ask for the broker's state")
-            {
-                panic!("the broker ended ({status}) instead of starting:\n{}", own.log_tail());
+            let mut logs = String::new();
+            for own in self.own.iter_mut().chain(&mut self.controller) {
+                if let Some(status) = own.process.try_wait().expect("ask for a process's state") {
+                    panic!("kafka ended ({status}) instead of starting:\n{}", own.log_tail());
+                }
+                logs += &own.log_tail();
             }
             if Instant::now() > deadline {
-                let log = self.own.as_ref().map_or_else(String::new, Own::log_tail);
-                panic!("the broker at {} is not ready: {problem}\n{log}", self.bootstrap);
+                panic!("the broker at {} is not ready: {problem}\n{logs}", self.bootstrap);
             }
             thread::sleep(POLL_EVERY);
         }
@@ -148,6 +181,21 @@ impl Kafka {
 const NOT_OURS: &str = "the broker was not started by this test: use `Kafka::start` to stop one";
 
 impl Own {
+    /// Starts a process that will be listening at these ports, or asking there for the other.
+    fn start(role: Role, ports: [u16; 2]) -> Own {
+        let dir = tempfile::Builder::new().prefix("hookbridge-kafka-").tempdir();
+        let dir = dir.expect("create a directory for kafka");
+        fs::write(dir.path().join("server.properties"), properties(role, dir.path(), ports))
+            .expect("write server.properties");
+        let mut logging = kit().join("log4j2.xml");
+        if matches!(role, Role::Controller) {
+            logging = dir.path().join("log4j2.properties");
+            fs::write(&logging, CONTROLLER_LOGGING).expect("write log4j2.properties");
+        }
+        format_storage(role, dir.path());
+        Own { process: launch(dir.path(), &logging), dir }
+    }
+
     fn kill(&mut self) {
         if let Some(mut leash) = self.process.stdin.take() {
             // The watcher may be gone already, with java; then there is nobody to tell.
@@ -155,12 +203,16 @@ impl Own {
         }
         // An error here means only that it is dead.
         let _ = self.process.kill();
-        self.process.wait().expect("wait for the broker's end");
+        self.process.wait().expect("wait for kafka's end");
+    }
+
+    fn log(&self) -> String {
+        let log = fs::read(self.dir.path().join("kafka.log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     fn log_tail(&self) -> String {
-        let log = fs::read(self.dir.path().join("broker.log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(60)..].join("\n")
     }
@@ -193,13 +245,31 @@ fn free_ports() -> [u16; 2] {
     listeners.map(|listener| listener.local_addr().expect("ask for a socket's address").port())
 }
 
-/// A broker that is its own controller, on loopback, sized for tests.
-fn properties(dir: &Path, port: u16, controller_port: u16) -> String {
+/// Quiet like the kit's, but for what [`Kafka::times_fenced`] and [`Kafka::times_unfenced`] look for.
+const CONTROLLER_LOGGING: &str = "\
+    appender.console.type=Console\n\
+    appender.console.name=console\n\
+    rootLogger=WARN,console\n\
+    logger.replication.name=org.apache.kafka.controller.ReplicationControlManager\n\
+    logger.replication.level=INFO\n\
+    logger.heartbeat.name=org.apache.kafka.controller.BrokerHeartbeatManager\n\
+    logger.heartbeat.level=INFO\n";
+
+/// A cluster of one broker and one controller, on loopback, sized for tests.
+fn properties(role: Role, dir: &Path, [port, controller_port]: [u16; 2]) -> String {
+    let broker = format!("PLAINTEXT://127.0.0.1:{port}");
+    let controller = format!("CONTROLLER://127.0.0.1:{controller_port}");
+    let (roles, node, listeners) = match role {
+        Role::Both => ("broker,controller", 1, format!("{broker},{controller}")),
+        Role::Broker => ("broker", 1, broker),
+        Role::Controller => ("controller", 2, controller),
+    };
     let mut text = format!(
-        "process.roles=broker,controller\n\
-         node.id=1\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
+        "process.roles={roles}\n\
+         node.id={node}\n\
+         listeners={listeners}\n\
+         advertised.listeners={listeners}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
          controller.listener.names=CONTROLLER\n\
          controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}\n\
          log.dirs={}\n",
@@ -251,30 +321,35 @@ fn java(main_class: &str) -> Vec<String> {
         .collect()
 }
 
-fn format_storage(dir: &Path) {
+fn format_storage(role: Role, dir: &Path) {
+    let quorum = match role {
+        Role::Both | Role::Controller => "--standalone",
+        Role::Broker => "--no-initial-controllers",
+    };
     let java = java("kafka.tools.StorageTool");
     // The cluster's name is the same for every broker; none ever meets another.
     let output = Command::new(&java[0])
         .args(&java[1..])
-        .args(["format", "--standalone", "-t", "hookbridge-tests-0000w", "-c"])
+        .args(["format", quorum, "-t", "hookbridge-tests-0000w", "-c"])
         .arg(dir.join("server.properties"))
         .stdin(Stdio::null())
         .output()
         .expect("run java");
     let text = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "format the broker's storage: {}", String::from_utf8_lossy(&text));
+    assert!(output.status.success(), "format kafka's storage: {}", String::from_utf8_lossy(&text));
 }
 
-fn launch(dir: &Path) -> Child {
-    let log = File::options().create(true).append(true).open(dir.join("broker.log"));
-    let log = log.expect("open the broker's log");
+fn launch(dir: &Path, logging: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(dir.join("kafka.log"));
+    let log = log.expect("open kafka's log");
     Command::new("sh")
         .args(["-c", LEASH, "sh"])
         .arg(dir)
         .args(java("kafka.Kafka"))
         .arg(dir.join("server.properties"))
+        .env("LOG4J_CONFIGURATION_FILE", logging)
         .stdin(Stdio::piped())
-        .stderr(log.try_clone().expect("share the broker's log"))
+        .stderr(log.try_clone().expect("share kafka's log"))
         .stdout(log)
         // A group of its own: Ctrl-C is for the test process, and its end is what the leash notices.
         .process_group(0)
