@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::checker::Checker;
 use super::diagnostic::{Path, did_you_mean};
 use super::provider::{self, ProviderFile};
-use super::raw::{RawProviderRef, RawSource, RawTopic, Unmapped};
+use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::units::show_duration;
 use super::{Authentication, Server, Source, preset, secret};
 use crate::expression::Expression;
@@ -127,6 +127,8 @@ fn provider_of(
     let at = path.key("provider");
     let names: Vec<&str> = preset::names().collect();
     let (name, complete) = match raw {
+        // Where nothing is verified, nothing need be known: the key is then the body's hash.
+        None if !signed => ("custom", Ok(RawProvider::default())),
         None => {
             let hint = format!("a preset ({}), or the provider's scheme", names.join(", "));
             check.missing(path, "provider", &hint);

@@ -165,6 +165,7 @@ fn accepting_unsigned_requests_must_be_said_and_is_warned_of() {
         source("provider: svix\ndanger_accept_unsigned: true").authentication,
         Authentication::DangerUnsigned
     ));
+    assert!(source("danger_accept_unsigned: true").provider.message_id.is_empty());
     let text = format!(
         "{KAFKA}sources: {{ s: {{ provider: {{ message_id: {{ json: /id }} }}, danger_accept_unsigned: true }} }}"
     );

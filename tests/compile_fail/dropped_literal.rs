@@ -3,7 +3,8 @@
 
 use hookbridge::pipeline::Accepted;
 use hookbridge::pipeline::route::Dropped;
+use hookbridge::pipeline::source::Ticket;
 
-pub fn forge(genuine: Dropped) -> Accepted {
-    Accepted::Dropped(Dropped { ticket: todo!(), ..genuine })
+pub fn forge(ticket: Ticket) -> Accepted {
+    Accepted::Dropped(Dropped { ticket })
 }
