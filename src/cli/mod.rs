@@ -78,9 +78,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let level = if matches!(cli.command, Command::Dev(_)) { LevelFilter::WARN } else { LevelFilter::INFO };
-    if let Err(why) = crate::telemetry::logs::start(level) {
-        return fail(&why, ExitCode::from(EXIT_CONFIGURATION));
-    }
+    let _flush_at_the_end = match crate::telemetry::logs::start(level) {
+        Ok(flush) => flush,
+        Err(why) => return fail(&why, ExitCode::from(EXIT_CONFIGURATION)),
+    };
     match cli.command {
         Command::Serve(file) => serve::run(&file),
         Command::Check(file) => check::run(&file),

@@ -3,17 +3,38 @@
 //! Takes the environment variable `HOOKBRIDGE_LOG` (or `RUST_LOG`): levels as `tracing` knows them, such as
 //! `debug` or `info,hookbridge=debug`. Levels: ERROR means that somebody should be woken, WARN that something
 //! was refused or retried, INFO that the state changed. Bodies, signatures and secrets are never logged.
+//!
+//! Lines are written by a thread of their own: whoever reads standard error may stop, and nothing here waits for
+//! it. Past a limit lines are lost, and counted.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
-/// Starts logging. `default` is the level where the environment names none.
+/// Lines that may wait to be written: some megabytes.
+const MAX_WAITING: usize = 8192;
+
+/// How long the end of the process waits for the last lines.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Lines lost since the start.
+pub(crate) fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Starts logging. `default` is the level where the environment names none. What is returned writes the last
+/// lines when it is dropped.
 ///
 /// # Errors
-/// The environment names a filter that can't be understood.
-pub fn start(default: LevelFilter) -> Result<(), String> {
+/// The environment names a filter that can't be understood, or the writer's thread can't be started.
+pub fn start(default: LevelFilter) -> Result<Flush, String> {
     let named =
         ["HOOKBRIDGE_LOG", "RUST_LOG"].iter().find_map(|name| Some((name, std::env::var(name).ok()?)));
     let filter = match &named {
@@ -21,12 +42,70 @@ pub fn start(default: LevelFilter) -> Result<(), String> {
             .map_err(|error| format!("{name}={text} is no log filter: {error}; try `info` or `debug`"))?,
         None => EnvFilter::default().add_directive(default.into()),
     };
+    let (lines, waiting) = sync_channel(MAX_WAITING);
+    std::thread::Builder::new()
+        .name("logs".to_owned())
+        .spawn(move || write_all(&waiting))
+        .map_err(|error| format!("the thread that writes logs can't be started: {error}"))?;
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines(lines.clone()));
     if terminal {
         builder.with_ansi(std::env::var_os("NO_COLOR").is_none()).with_target(false).init();
     } else {
         builder.json().flatten_event(true).init();
     }
-    Ok(())
+    Ok(Flush(lines))
+}
+
+enum Message {
+    Line(Vec<u8>),
+    /// Answered when everything before it has been written.
+    Flush(SyncSender<()>),
+}
+
+fn write_all(waiting: &Receiver<Message>) {
+    for message in waiting {
+        match message {
+            // Nothing can be said of a failure to say something.
+            Message::Line(line) => drop(std::io::stderr().lock().write_all(&line)),
+            Message::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+/// Where `tracing` writes: each event in one piece.
+struct Lines(SyncSender<Message>);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Self;
+    fn make_writer(&'a self) -> &'a Self {
+        self
+    }
+}
+
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        if self.0.try_send(Message::Line(line.to_vec())).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes the last lines when it is dropped, unless nobody reads them.
+#[must_use = "dropped at once, it has nothing to write"]
+pub struct Flush(SyncSender<Message>);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let (done, written) = sync_channel(1);
+        if self.0.try_send(Message::Flush(done)).is_ok() {
+            // In vain if nobody reads.
+            let _ = written.recv_timeout(FLUSH_TIMEOUT);
+        }
+    }
 }

@@ -65,6 +65,11 @@ impl Metrics {
             )
             .with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[]))
             .build();
+        meter
+            .u64_observable_counter("hookbridge.logs.lost")
+            .with_description("Log lines that could not be written, since nobody read them fast enough")
+            .with_callback(|observer| observer.observe(super::logs::lost(), &[]))
+            .build();
         Ok(Arc::new(Self {
             request_duration: meter
                 .f64_histogram("http.server.request.duration")

@@ -84,3 +84,20 @@ fn one_connection_too_many_is_closed() {
     .assert_received();
     assert_eq!(scene.records().len(), 4);
 }
+
+/// Forged requests, each with its line in the log, to a service whose log nobody reads.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let scene = Plan::of("svix").start();
+    let held = scene.bridge.log().stop_reading();
+    let forged =
+        scene.event("msg_forged").with("svix-signature", "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    let mut connection = Connection::open(scene.bridge.public());
+    // A pipe holds 64 KiB, a few hundred lines.
+    for _ in 0..1000 {
+        assert_eq!(connection.exchange(&forged).status, 401);
+    }
+    scene.send(&scene.event("msg_1")).assert_received();
+    drop(held);
+    assert_eq!(scene.records().len(), 1);
+}

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,11 @@ impl Log {
         let lines = self.0.lock().expect("the log");
         let mut parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         parsed.find(|line| line["message"] == message && accept(line))
+    }
+
+    /// As long as this is held nobody reads what the process says, and its pipe fills.
+    pub(crate) fn stop_reading(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().expect("the log")
     }
 
     pub(crate) fn text(&self) -> String {
