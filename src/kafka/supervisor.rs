@@ -11,6 +11,7 @@
 //! help: its timer starts with a metadata request, and there is nobody to send one to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,9 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two attempts to replace a dead producer.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Old producers that may be ending at once. librdkafka sets itself no limit on how long that takes, and each holds
+/// threads and connections.
+const MAX_DROPPING: usize = 4;
 /// A producer that dies younger than this did so for a reason that is still there.
 const YOUNG: Duration = Duration::from_secs(10);
 
@@ -46,6 +50,7 @@ pub(super) struct Supervisor {
     /// Before this a dead producer is not replaced: one that dies at once, as without the right to write, would be
     /// replaced in a tight loop.
     not_before: Instant,
+    dropper: Dropper,
 }
 
 impl Supervisor {
@@ -56,7 +61,16 @@ impl Supervisor {
         probe: TopicName,
     ) -> Self {
         let now = Instant::now();
-        Self { builder, current, inbox, probe, in_place_since: now, backoff: MIN_BACKOFF, not_before: now }
+        Self {
+            builder,
+            current,
+            inbox,
+            probe,
+            in_place_since: now,
+            backoff: MIN_BACKOFF,
+            not_before: now,
+            dropper: Dropper::default(),
+        }
     }
 
     /// Runs until the slot is shut down.
@@ -76,7 +90,10 @@ impl Supervisor {
             }
             if self.has_died() {
                 self.replace_dead();
-            } else if self.builder.health.is_unreachable() && Instant::now() >= next_trial {
+            } else if self.builder.health.is_unreachable()
+                && Instant::now() >= next_trial
+                && !self.dropper.is_full()
+            {
                 self.try_another();
                 next_trial = Instant::now() + TRIAL_INTERVAL;
             }
@@ -134,13 +151,13 @@ impl Supervisor {
             }
         };
         if !self.is_answered(&next, TRIAL_TIMEOUT) {
-            drop_aside(Arc::new(next));
+            self.dropper.drop_aside(Arc::new(next));
             return;
         }
         // Longer than `reconnect.backoff.max.ms`: the present one has its chance to come back by itself.
         if self.is_answered(&current, TRIAL_TIMEOUT) {
             self.builder.health.contact();
-            drop_aside(Arc::new(next));
+            self.dropper.drop_aside(Arc::new(next));
             return;
         }
         tracing::warn!(
@@ -158,21 +175,38 @@ impl Supervisor {
         let old = self.current.swap(Arc::new(next));
         self.builder.metrics.producer_generation(number);
         self.in_place_since = Instant::now();
-        drop_aside(old);
+        self.dropper.drop_aside(old);
         tracing::info!(generation = number, "a new kafka producer is in place");
     }
 }
 
-/// Drops a producer in a thread of its own, once nobody else holds it.
-fn drop_aside(old: Arc<Generation>) {
-    let waiting = std::thread::Builder::new().name("kafka-drop".to_owned()).spawn(move || {
-        // Whoever drops the last reference waits for librdkafka; it must not be a request's thread.
-        while Arc::strong_count(&old) > 1 {
-            std::thread::sleep(Duration::from_millis(1));
+/// Drops producers in threads of their own, and knows how many of those have not ended.
+#[derive(Default)]
+struct Dropper {
+    under_way: Arc<AtomicUsize>,
+}
+
+impl Dropper {
+    /// Whether librdkafka is still ending as many producers as may be: none should then be built on trial.
+    fn is_full(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) >= MAX_DROPPING
+    }
+
+    /// Drops a producer once nobody else holds it.
+    fn drop_aside(&self, old: Arc<Generation>) {
+        let under_way = Arc::clone(&self.under_way);
+        under_way.fetch_add(1, Ordering::Relaxed);
+        let spawned = std::thread::Builder::new().name("kafka-drop".to_owned()).spawn(move || {
+            // Whoever drops the last reference waits for librdkafka; it must not be a request's thread.
+            while Arc::strong_count(&old) > 1 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            drop(old);
+            under_way.fetch_sub(1, Ordering::Relaxed);
+        });
+        if let Err(error) = spawned {
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
+            tracing::warn!(%error, "an old kafka producer was dropped in place: no thread could be started");
         }
-        drop(old);
-    });
-    if let Err(error) = waiting {
-        tracing::warn!(%error, "an old kafka producer was dropped in place: no thread could be started");
     }
 }

@@ -106,8 +106,7 @@ fn assert_landed(scene: &Scene, sent: &[Sent]) {
 /// asks anybody again. The service was unready until somebody restarted it.
 ///
 /// Whether the client asks in that moment is a race, so it is not asserted that its producer was replaced: however
-/// the race goes, it must come back. With the controller in the broker's own process there is no race: a paused
-/// controller fences nobody.
+/// the race goes, it must come back. With the controller in the broker's own process it happens far more seldom.
 #[test]
 fn a_fenced_broker_is_found_again() {
     let kafka = Kafka::start_with_controller_apart();
