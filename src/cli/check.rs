@@ -74,18 +74,12 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             writeln!(out, "  verifies    NOTHING: danger_accept_unsigned is true")?
         }
         Authentication::Signed { scheme, keys } => {
-            let headers: Vec<&str> = scheme.signature_headers.iter().map(http::HeaderName::as_str).collect();
             let secrets = if keys.len() == 1 {
                 "1 secret".to_owned()
             } else {
                 format!("any of {} secrets", keys.len())
             };
-            write!(
-                out,
-                "  verifies    HMAC-SHA256 of {} in {}, by {secrets}",
-                scheme.content,
-                headers.join(" or ")
-            )?;
+            write!(out, "  verifies    {scheme}, by {secrets}")?;
             match &scheme.timestamp {
                 Some(rule) => writeln!(out, ", within {} of the clock", show_duration(rule.tolerance))?,
                 None => writeln!(out, "; no timestamp is signed")?,

@@ -22,7 +22,7 @@ use crate::config::provider::ProviderFile;
 use crate::config::validate::provider_named;
 use crate::expression::Expression;
 use crate::json::Pointer;
-use crate::signature::{Key, UnixSeconds};
+use crate::signature::UnixSeconds;
 
 /// Longer than any source takes to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,6 +65,8 @@ pub struct Send {
 #[derive(Debug)]
 pub(super) struct SignedRequest {
     pub(super) headers: HeaderMap,
+    /// What is to be appended to the URL's query.
+    pub(super) query: Vec<(String, String)>,
     pub(super) body: Bytes,
 }
 
@@ -135,7 +137,7 @@ pub(super) fn sign(
     now: SystemTime,
 ) -> Result<SignedRequest, String> {
     let scheme = provider.scheme.as_ref().ok_or("the provider has no signature scheme")?;
-    let key = Key::parse(secret, &provider.key_format)?;
+    let key = scheme.key(secret)?;
     let example = &provider.provider.example;
     let own_data = event.data.is_some();
     let new_id = format!("msg_{:x}", now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos());
@@ -167,10 +169,19 @@ pub(super) fn sign(
             headers.insert(name.clone(), header_value(value)?);
         }
     }
-    for (name, value) in scheme.sign(&key, id, UnixSeconds::from_system_time(now), &body) {
+    let now = UnixSeconds::from_system_time(now);
+    let mut body = body;
+    if let Some((pointer, time)) = scheme.body_timestamp(now) {
+        body = with_value(&body, pointer, &time)?;
+    }
+    let signed = scheme.sign(&key, id, now, &headers, &body)?;
+    for (name, value) in signed.headers {
         headers.insert(name, header_value(&value)?);
     }
-    Ok(SignedRequest { headers, body: Bytes::from(body) })
+    for (pointer, value) in &signed.body {
+        body = with_value(&body, pointer, value)?;
+    }
+    Ok(SignedRequest { headers, query: signed.query, body: Bytes::from(body) })
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {
@@ -209,9 +220,28 @@ fn place(
     serde_json::to_vec(&json).map_err(|error| format!("the body can't be written: {error}"))
 }
 
+/// The body with `value` at `pointer`: a number where a number stands.
+fn with_value(body: &[u8], pointer: &Pointer, value: &str) -> Result<Vec<u8>, String> {
+    let no_object =
+        || format!("the scheme has a value at {pointer} in the body, but --data is no JSON object");
+    let mut json: Value = serde_json::from_slice(body).map_err(|_| no_object())?;
+    let is_number = json.pointer(&pointer.to_string()).is_none_or(Value::is_number);
+    put(&mut json, pointer, value).ok_or_else(no_object)?;
+    if let (true, Ok(number), Some(slot)) =
+        (is_number, value.parse::<u64>(), json.pointer_mut(&pointer.to_string()))
+    {
+        *slot = Value::from(number);
+    }
+    serde_json::to_vec(&json).map_err(|error| format!("the body can't be written: {error}"))
+}
+
 fn put(json: &mut Value, pointer: &Pointer, value: &str) -> Option<()> {
     let mut slot = json;
     for segment in pointer.segments() {
+        if let Value::Array(items) = slot {
+            slot = items.get_mut(segment.parse::<usize>().ok()?)?;
+            continue;
+        }
         slot = slot
             .as_object_mut()?
             .entry(segment.clone())
@@ -223,6 +253,7 @@ fn put(json: &mut Value, pointer: &Pointer, value: &str) -> Option<()> {
 
 /// Posts `request` to `url`. Gives the status and the body of the answer.
 pub(super) async fn post(url: &Uri, request: SignedRequest) -> Result<(StatusCode, Bytes), String> {
+    let url = &with_query(url, &request.query)?;
     // Root certificates are read only where they are needed: a bare container has none.
     if url.scheme() != Some(&http::uri::Scheme::HTTPS) {
         return post_by(HttpConnector::new(), url, request).await;
@@ -234,6 +265,17 @@ pub(super) async fn post(url: &Uri, request: SignedRequest) -> Result<(StatusCod
         .enable_http1()
         .build();
     post_by(connector, url, request).await
+}
+
+fn with_query(url: &Uri, query: &[(String, String)]) -> Result<Uri, String> {
+    if query.is_empty() {
+        return Ok(url.clone());
+    }
+    let appended = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    let separator = if url.query().is_some() { '&' } else { '?' };
+    format!("{url}{separator}{appended}")
+        .parse()
+        .map_err(|error| format!("the query can't be appended: {error}"))
 }
 
 async fn post_by<C>(connector: C, url: &Uri, request: SignedRequest) -> Result<(StatusCode, Bytes), String>

@@ -12,6 +12,7 @@ pub mod preset;
 pub mod provider;
 pub mod raw;
 pub mod schema;
+mod scheme;
 pub mod secret;
 mod source;
 pub mod units;
@@ -30,7 +31,9 @@ pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
 
 use crate::kafka::properties::{self, Properties};
-use crate::signature::{Key, Scheme};
+use crate::signature::coverage::NOTHING;
+use crate::signature::scheme::SignaturePlace;
+use crate::signature::{Coverage, Key, Scheme};
 use crate::topic::{TopicMap, TopicName};
 
 /// A configuration that has passed every check.
@@ -130,7 +133,7 @@ pub enum Authentication {
     /// By a signature that any of the keys gives.
     Signed {
         /// The provider's scheme.
-        scheme: Scheme,
+        scheme: Box<Scheme>,
         /// The configured keys. Never empty.
         keys: Vec<Key>,
     },
@@ -139,23 +142,29 @@ pub enum Authentication {
 }
 
 impl Authentication {
-    /// The headers whose value, if it is the message ID, the signature covers.
-    pub(crate) fn signed_id_headers(&self) -> &[HeaderName] {
+    /// What a signature covers: nothing, where there is none.
+    #[must_use]
+    pub fn coverage(&self) -> &Coverage {
         match self {
-            Self::Signed { scheme, .. } if scheme.coverage().id => &scheme.id_headers,
-            _ => &[],
+            Self::Signed { scheme, .. } => &scheme.coverage,
+            Self::DangerUnsigned => &NOTHING,
         }
     }
 
-    /// The headers that the scheme reads.
+    /// The headers that the scheme reads and that prove a request to whoever has the secret. Credentials, which whoever
+    /// reads them can use, are not among them.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         let scheme = match self {
-            Self::Signed { scheme, .. } => Some(scheme),
-            Self::DangerUnsigned => None,
+            Self::Signed { scheme, .. } if !scheme.presents_credential() => Some(scheme),
+            Self::Signed { .. } | Self::DangerUnsigned => None,
         };
         scheme.into_iter().flat_map(|scheme| {
-            let timestamp = scheme.timestamp.iter().flat_map(|rule| &rule.headers);
-            scheme.id_headers.iter().chain(timestamp).chain(&scheme.signature_headers)
+            let signatures = match &scheme.place {
+                SignaturePlace::Header(names) | SignaturePlace::Headers(names) => names.as_slice(),
+                SignaturePlace::Json(_) | SignaturePlace::Query(_) => &[],
+            };
+            let headers = scheme.coverage.headers.iter().chain(signatures);
+            headers.filter(|name| *name != http::header::AUTHORIZATION)
         })
     }
 }

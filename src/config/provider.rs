@@ -10,12 +10,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::raw::{self, OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess, SecretEncoding};
+use super::raw::{OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess};
+use super::scheme::{Binding, scheme};
 use crate::expression::Expression;
 use crate::json::{MAX_POINTERS, Pointer};
-use crate::signature::key::{KeyEncoding, KeyFormat};
-use crate::signature::presented::SignatureEncoding;
-use crate::signature::{Content, Presented, Scheme, TimestampRule};
+use crate::signature::Scheme;
 
 /// What identifies and names a provider's events, and what it wants to hear.
 #[derive(Debug, Clone)]
@@ -52,8 +51,6 @@ pub struct ProviderFile {
     pub provider: Provider,
     /// How requests are signed; absent only where the provider is used unsigned.
     pub scheme: Option<Scheme>,
-    /// How a secret becomes a key.
-    pub key_format: KeyFormat,
     /// How soon the provider wants an answer, less a margin.
     pub respond_within: Option<Duration>,
 }
@@ -65,14 +62,14 @@ impl Provider {
     }
 }
 
-/// Checks a complete provider that stands at `path`. `signed` is false where the source accepts unsigned
+/// Checks a complete provider that stands at `path`. `signed` is absent where the source accepts unsigned
 /// requests, and no scheme is needed.
 pub(super) fn check(
     check: &mut Checker<'_>,
     path: &Path,
     name: &str,
     raw: &RawProvider,
-    signed: bool,
+    signed: Option<&Binding<'_>>,
 ) -> Option<ProviderFile> {
     let message_id = expressions(check, &path.key("message_id"), raw.message_id.as_ref());
     let event_type = expressions(check, &path.key("event_type"), raw.event_type.as_ref());
@@ -81,11 +78,10 @@ pub(super) fn check(
         check.error(path, format!("more than {MAX_POINTERS} places in the body are looked at"));
     }
     let scheme = match signed {
-        true => Some(scheme(check, path, raw, &message_id)?),
-        false => None,
+        Some(binding) => Some(scheme(check, path, raw, &message_id, binding)?),
+        None => None,
     };
     let success = success(check, &path.key("success"), raw.success.as_ref())?;
-    let secret = raw.secret.clone().unwrap_or_default();
     Some(ProviderFile {
         provider: Provider {
             name: name.to_owned(),
@@ -96,101 +92,8 @@ pub(super) fn check(
             example: raw.example.clone().unwrap_or_default(),
         },
         scheme,
-        key_format: KeyFormat {
-            encoding: match secret.encoding.unwrap_or_default() {
-                SecretEncoding::Utf8 => KeyEncoding::Utf8,
-                SecretEncoding::Hex => KeyEncoding::Hex,
-                SecretEncoding::Base64 => KeyEncoding::Base64,
-            },
-            strip_prefix: secret.strip_prefix,
-        },
         respond_within: raw.respond_within.map(|duration| duration.0),
     })
-}
-
-fn scheme(
-    check: &mut Checker<'_>,
-    path: &Path,
-    raw: &RawProvider,
-    message_id: &[Expression],
-) -> Option<Scheme> {
-    let at = path.key("signature");
-    let Some(signature) = &raw.signature else {
-        check.missing(path, "signature", "say how requests are signed; see config/providers/ for examples");
-        return None;
-    };
-    let header = signature.header.as_ref();
-    let algorithm = signature.algorithm.map(|raw::Algorithm::HmacSha256| ());
-    for (key, present, hint) in [
-        ("header", header.is_some(), "the header that holds the signature"),
-        ("algorithm", algorithm.is_some(), "such as `hmac-sha256`"),
-        ("encoding", signature.encoding.is_some(), "`hex` or `base64`"),
-        ("content", signature.content.is_some(), "what is signed, such as `{body}`"),
-    ] {
-        if !present {
-            check.missing(&at, key, hint);
-        }
-    }
-    let signature_headers = header.and_then(|names| header_names(check, &at.key("header"), names));
-    let prefix = signature.prefix.clone().unwrap_or_default();
-    if let Some(separator) = &signature.separator
-        && (separator.is_empty() || prefix.contains(separator.as_str()))
-    {
-        check.error(&at.key("separator"), "the separator must not be empty, nor part of the prefix");
-    }
-    let content = signature.content.as_ref().and_then(|template| match Content::parse(template) {
-        Ok(content) => Some(content),
-        Err(why) => {
-            check.error(&at.key("content"), why);
-            None
-        }
-    });
-    let coverage = content.as_ref().map(Content::coverage)?;
-    let id_headers = message_id.iter().find_map(|place| match place {
-        Expression::Header(names) => Some(names.clone()),
-        Expression::Json(_) => None,
-    });
-    if coverage.id && id_headers.is_none() {
-        check.missing(path, "message_id", "the content has `{id}`: name its header, `{ header: X-Id }`");
-    }
-    let timestamp = timestamp(check, path, raw, coverage.timestamp);
-    Some(Scheme {
-        signature_headers: signature_headers?,
-        presented: Presented {
-            encoding: match signature.encoding? {
-                raw::Encoding::Hex => SignatureEncoding::Hex,
-                raw::Encoding::Base64 => SignatureEncoding::Base64,
-            },
-            prefix,
-            separator: signature.separator.clone(),
-        },
-        content: content?,
-        id_headers: if coverage.id { id_headers? } else { Vec::new() },
-        timestamp,
-    })
-}
-
-fn timestamp(check: &mut Checker<'_>, path: &Path, raw: &RawProvider, signed: bool) -> Option<TimestampRule> {
-    let at = path.key("timestamp");
-    let timestamp = raw.timestamp.as_ref();
-    let header = timestamp.and_then(|timestamp| timestamp.header.as_ref());
-    match (signed, header) {
-        (true, None) => {
-            check.missing(&at, "header", "the content has `{timestamp}`: name the header that holds it");
-            None
-        }
-        (false, Some(_)) => {
-            check.error(&at, "a timestamp that the signature does not cover proves nothing: put `{timestamp}` into `content`");
-            None
-        }
-        (false, None) => None,
-        (true, Some(names)) => Some(TimestampRule {
-            headers: header_names(check, &at.key("header"), names)?,
-            tolerance: timestamp
-                .and_then(|timestamp| timestamp.tolerance)
-                .map_or(TimestampRule::DEFAULT_TOLERANCE, |tolerance| tolerance.0),
-        }),
-    }
 }
 
 fn expressions(check: &mut Checker<'_>, path: &Path, raw: Option<&RawExpressions>) -> Vec<Expression> {
@@ -212,7 +115,7 @@ fn expressions(check: &mut Checker<'_>, path: &Path, raw: Option<&RawExpressions
     expressions
 }
 
-fn header_names(
+pub(super) fn header_names(
     check: &mut Checker<'_>,
     path: &Path,
     OneOrMany(names): &OneOrMany,

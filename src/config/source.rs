@@ -9,11 +9,13 @@ use super::checker::Checker;
 use super::diagnostic::{Path, did_you_mean};
 use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
+use super::scheme::Binding;
 use super::units::show_duration;
 use super::{Authentication, Server, Source, preset, secret};
 use crate::expression::Expression;
 use crate::kafka::properties::Properties;
-use crate::signature::Key;
+use crate::signature::scheme::Proof;
+use crate::signature::{Account, Key};
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
 /// Where nothing else is known of a provider: the strictest common one waits 5 s.
@@ -51,7 +53,9 @@ pub(super) fn source(
         return None;
     }
     let unsigned = raw.danger_accept_unsigned == Some(true);
-    let provider = provider_of(check, path, raw.provider.as_ref(), !unsigned);
+    let account = account(check, path, raw);
+    let binding = Binding { account: &account, at: path };
+    let provider = provider_of(check, path, raw.provider.as_ref(), (!unsigned).then_some(&binding));
     let keys = keys(check, path, raw, provider.as_ref(), common.env);
     let topics = topics(check, path, name, raw);
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
@@ -76,7 +80,7 @@ pub(super) fn source(
         }
         (Some(mut scheme), false) => {
             tolerance(check, path, raw, &mut scheme);
-            Authentication::Signed { scheme, keys: keys? }
+            Authentication::Signed { scheme: Box::new(scheme), keys: keys? }
         }
         (None, false) => return None,
     };
@@ -118,17 +122,31 @@ pub(super) fn served_at(
     Some(given.to_owned())
 }
 
+/// What the source says about itself.
+fn account(check: &mut Checker<'_>, path: &Path, raw: &RawSource) -> Account {
+    let public_url = raw.public_url.clone().filter(|url| {
+        let parsed = url.parse::<http::Uri>().ok();
+        let is_absolute = parsed.is_some_and(|url| url.scheme().is_some() && url.authority().is_some());
+        if !is_absolute || url.contains('#') {
+            let hint = "the whole of it, such as `https://hooks.example.com/webhooks/twilio`".to_owned();
+            check.error_with(&path.key("public_url"), (format!("`{url}` is no URL"), hint));
+        }
+        is_absolute
+    });
+    Account { public_url, parameters: raw.parameters.clone().unwrap_or_default() }
+}
+
 fn provider_of(
     check: &mut Checker<'_>,
     path: &Path,
     raw: Option<&RawProviderRef>,
-    signed: bool,
+    signed: Option<&Binding<'_>>,
 ) -> Option<ProviderFile> {
     let at = path.key("provider");
     let names: Vec<&str> = preset::names().collect();
     let (name, complete) = match raw {
         // Where nothing is verified, nothing need be known: the key is then the body's hash.
-        None if !signed => ("custom", Ok(RawProvider::default())),
+        None if signed.is_none() => ("custom", Ok(RawProvider::default())),
         None => {
             let hint = format!("a preset ({}), or the provider's scheme", names.join(", "));
             check.missing(path, "provider", &hint);
@@ -188,14 +206,17 @@ fn keys(
         match secret::read(reference, env) {
             Err(fault) => check.error_with(&at, fault),
             // Without a provider it is not known how the secret is written; that is a fault of its own.
-            Ok(secret) => match provider.map(|provider| Key::parse(&secret, &provider.key_format)) {
-                Some(Ok(key)) => keys.push(key),
-                Some(Err(why)) => {
-                    let hint = "copy it again from the provider, whole and with its prefix".to_owned();
-                    check.error_with(&at, (why, hint));
+            Ok(secret) => {
+                match provider.and_then(|provider| provider.scheme.as_ref()).map(|scheme| scheme.key(&secret))
+                {
+                    Some(Ok(key)) => keys.push(key),
+                    Some(Err(why)) => {
+                        let hint = "copy it again from the provider, whole and with its prefix".to_owned();
+                        check.error_with(&at, (why, hint));
+                    }
+                    None => {}
                 }
-                None => {}
-            },
+            }
         }
     }
     (keys.len() == references.len()).then_some(keys)
@@ -295,24 +316,43 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
         );
         return;
     };
-    if scheme.coverage().id && scheme.content.border_after_id().is_none() {
-        let message = "nothing stands between the id and what follows it in the signed content".to_owned();
-        check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
+    let coverage = &scheme.coverage;
+    if let Proof::Content(content) = &scheme.proof {
+        // A timestamp ends where its form does; an ID has any form.
+        if content.has_id() && content.border_after_id().is_none() && scheme.timestamp.is_none() {
+            let message =
+                "nothing stands between the id and what follows it in the signed content".to_owned();
+            check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
+        }
+    }
+    if scheme.variants.iter().any(|variant| variant.is_sha1()) {
+        let message = "the provider signs with SHA-1".to_owned();
+        check.warn(
+            &path.key("provider"),
+            message,
+            "ask it for a signature with SHA-256, and name that here if there is one",
+        );
+    }
+    if !coverage.body {
+        let message = "the signature does not cover the body".to_owned();
+        check.warn(
+            &path.key("provider"),
+            message,
+            "whoever has seen one request can send another body with its credential",
+        );
     }
     let unsigned = |places: &[Expression]| {
         places.iter().any(|place| match place {
-            Expression::Header(names) => {
-                !scheme.coverage().id || names.iter().any(|name| !scheme.id_headers.contains(name))
-            }
-            Expression::Json(_) => false,
+            Expression::Header(names) => names.iter().any(|name| !coverage.header(name)),
+            Expression::Json(pointer) => !coverage.json(pointer),
         })
     };
     if unsigned(&source.provider.message_id) && source.key == super::KeyFrom::MessageId {
-        let message = "the key comes from a header that the signature does not cover".to_owned();
+        let message = "the key comes from a value that the signature does not cover".to_owned();
         check.warn(path, message, "with `key: body_sha256` a replayed request keeps its key");
     }
     if unsigned(&source.provider.event_type) {
-        let message = "the event type comes from a header that the signature does not cover".to_owned();
+        let message = "the event type comes from a value that the signature does not cover".to_owned();
         check.warn(path, message, "a replayed request can be given another type, and so another topic");
     }
     let named: Vec<_> = source.topics.entries();

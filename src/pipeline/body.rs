@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
@@ -21,6 +21,7 @@ use crate::budget::Permit;
 #[must_use]
 pub struct Received {
     pub(super) ticket: Ticket,
+    pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -48,7 +49,7 @@ where
     let allowed = ticket.source.body_timeout;
     let body =
         within(ticket.arrived.monotonic + allowed, allowed, collect(body, limit, &mut ticket.permit)).await?;
-    Ok(Received { ticket, headers: head.headers, body })
+    Ok(Received { ticket, uri: head.uri, headers: head.headers, body })
 }
 
 async fn within<T>(

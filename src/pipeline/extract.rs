@@ -15,6 +15,7 @@ use super::source::Ticket;
 use super::verify::Verified;
 use crate::expression::Expression;
 use crate::json::{self, Found, Pointer, Value};
+use crate::signature::Coverage;
 
 /// The longest message ID and event type, in octets.
 pub const MAX_NAME_OCTETS: usize = 256;
@@ -141,20 +142,12 @@ pub struct Extracted {
 
 /// Reads the event.
 pub fn extract(verified: Verified) -> Extracted {
-    let coverage = verified.coverage();
     let request = verified.into_request();
     let source = &request.ticket.source;
-    let signed = Signed { body: coverage.body, headers: source.authentication.signed_id_headers() };
+    let signed = source.authentication.coverage();
     let provider = &source.provider;
     let found = read(&provider.message_id, &provider.event_type, &request.headers, &request.body, signed);
     Extracted { ticket: request.ticket, headers: request.headers, found }
-}
-
-/// What the signature covers, as far as an ID or a type can stand there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Signed<'a> {
-    pub(crate) body: bool,
-    pub(crate) headers: &'a [HeaderName],
 }
 
 /// The pure part: octets and headers in, an event or a defect out.
@@ -163,7 +156,7 @@ pub(crate) fn read(
     type_places: &[Expression],
     headers: &HeaderMap,
     body: &Bytes,
-    signed: Signed<'_>,
+    signed: &Coverage,
 ) -> Result<Event, Box<Defect>> {
     let pointers: Vec<&Pointer> =
         id_places.iter().chain(type_places).filter_map(Expression::pointer).collect();
@@ -208,7 +201,7 @@ pub(crate) fn read(
 struct Places<'a> {
     headers: &'a HeaderMap,
     body: &'a Bytes,
-    signed: Signed<'a>,
+    signed: &'a Coverage,
     pointers: &'a [&'a Pointer],
     found: Option<&'a Found<'a>>,
 }
@@ -235,7 +228,7 @@ impl Places<'_> {
         let text =
             std::str::from_utf8(value.as_bytes()).map_err(|_| format!("the header {name} is not UTF-8"))?;
         check_name(text).map_err(|why| format!("the header {name} {why}"))?;
-        Ok(Some(Field::new(ByteString::from(text), self.signed.headers.contains(name))))
+        Ok(Some(Field::new(ByteString::from(text), self.signed.header(name))))
     }
 
     fn json(&self, pointer: &Pointer) -> Result<Option<Field>, String> {
@@ -251,7 +244,7 @@ impl Places<'_> {
             }
         };
         check_name(&text).map_err(|why| format!("what stands at {pointer} {why}"))?;
-        Ok(Some(Field::new(text, self.signed.body)))
+        Ok(Some(Field::new(text, self.signed.json(pointer))))
     }
 
     /// `text` is part of the body: its octets are shared, not copied.

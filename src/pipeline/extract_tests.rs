@@ -26,8 +26,9 @@ fn read_all(
     pairs: &[(&'static str, &str)],
     body: &str,
 ) -> Result<Event, Box<Defect>> {
-    let signed = Signed { body: true, headers: &[HeaderName::from_static("webhook-id")] };
-    read(ids, types, &headers(pairs), &Bytes::copy_from_slice(body.as_bytes()), signed)
+    let signed =
+        Coverage { body: true, headers: vec![HeaderName::from_static("webhook-id")], ..Coverage::default() };
+    read(ids, types, &headers(pairs), &Bytes::copy_from_slice(body.as_bytes()), &signed)
 }
 
 fn reason(types: &[Expression], pairs: &[(&'static str, &str)], body: &str) -> Reason {

@@ -9,8 +9,8 @@
 use super::Rejection;
 use super::body::Received;
 use crate::config::Authentication;
-use crate::signature::scheme::at_most_one_header;
-use crate::signature::{Coverage, UnixSeconds};
+use crate::signature::message::at_most_one_header;
+use crate::signature::{Coverage, Message, UnixSeconds};
 
 /// Evidence that a request was signed by a holder of one of its source's secrets, or that its source says,
 /// in so many words, that it accepts unsigned requests.
@@ -38,7 +38,9 @@ pub fn verify(request: Received) -> Result<Verified, Rejection> {
     match &source.authentication {
         Authentication::Signed { scheme, keys } => {
             let now = UnixSeconds::from_system_time(request.ticket.arrived.wall);
-            scheme.verify(keys, &request.headers, &request.body, now)?;
+            let message =
+                Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
+            scheme.verify(keys.iter(), &message, now)?;
         }
         Authentication::DangerUnsigned => {}
     }
@@ -48,11 +50,8 @@ pub fn verify(request: Received) -> Result<Verified, Rejection> {
 impl Verified {
     /// What the signature covers. What it does not, the sender of this request need not have written.
     #[must_use]
-    pub fn coverage(&self) -> Coverage {
-        match &self.request.ticket.source.authentication {
-            Authentication::Signed { scheme, .. } => scheme.coverage(),
-            Authentication::DangerUnsigned => Coverage::NONE,
-        }
+    pub fn coverage(&self) -> &Coverage {
+        self.request.ticket.source.authentication.coverage()
     }
 
     /// The request, for the next station.

@@ -1,9 +1,22 @@
-//! What is signed: a template of literals and `{id}`, `{timestamp}`, `{body}`.
+//! What is signed: a template of literals and placeholders.
 //!
-//! Takes the template from a preset, once. Gives the octets to be authenticated, piece by piece, so that no
-//! body is copied to be verified; and the [`Coverage`], which says what the signature really covers.
+//! Takes the template from a preset, once. Gives the octets to be authenticated as [`Pieces`], so that no body is
+//! copied to be verified by a MAC; and says what the signature really covers.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+
+use http::HeaderName;
+use sha2::{Digest as _, Sha256};
+use smallvec::SmallVec;
+
+use super::error::SignatureError;
+use super::message::{Message, header_place, json_place};
+use crate::json::{MAX_POINTERS, Pointer};
+
+/// The placeholders, as an error names them.
+const KNOWN: &str = "{id}, {timestamp}, {body}, {body_sha256_hex}, {body_crc32}, {method}, {url}, {header:NAME}, {json:/POINTER} and {parameter:NAME}";
 
 /// A parsed content template, such as Standard Webhooks' `{id}.{timestamp}.{body}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,41 +30,32 @@ enum Part {
     Id,
     Timestamp,
     Body,
+    BodySha256Hex,
+    BodyCrc32,
+    Method,
+    Url,
+    Header(HeaderName),
+    Json(Pointer),
+    Parameter(String),
 }
 
-/// What a signature covers. What it does not cover, anybody who saw one request can change and send again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coverage {
-    /// The message ID's header.
-    pub id: bool,
-    /// The timestamp's header.
-    pub timestamp: bool,
-    /// The body, and so every field in it.
-    pub body: bool,
+/// What a source says about itself that some schemes sign.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The URL that the provider posts to, as the provider has it, its query included.
+    pub public_url: Option<String>,
+    /// Further values, by name.
+    pub parameters: BTreeMap<String, String>,
 }
 
-impl Coverage {
-    /// Nothing is signed.
-    pub const NONE: Self = Self { id: false, timestamp: false, body: false };
-}
-
-/// The values that a template is filled with.
-#[derive(Debug, Clone, Copy)]
-pub struct Values<'a> {
-    /// The message ID's header.
-    pub id: &'a [u8],
-    /// The timestamp's header, as it was sent.
-    pub timestamp: &'a [u8],
-    /// The exact octets of the body.
-    pub body: &'a [u8],
-}
+/// The octets to be signed, in order.
+pub type Pieces<'a> = SmallVec<[Cow<'a, [u8]>; 8]>;
 
 impl Content {
     /// Parses a template.
     ///
     /// # Errors
-    /// A sentence: an unknown placeholder, a lone brace, or no `{body}` (a signature that does not cover the
-    /// body proves nothing about it).
+    /// A sentence: an unknown placeholder, a lone brace, or one that may stand only once and stands twice.
     pub fn parse(template: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = template;
@@ -64,36 +68,105 @@ impl Content {
             let Some((name, tail)) = name else {
                 return Err(format!("`{template}` has a brace without its partner"));
             };
-            parts.push(match name {
-                "id" => Part::Id,
-                "timestamp" => Part::Timestamp,
-                "body" => Part::Body,
-                _ => {
-                    return Err(format!(
-                        "`{{{name}}}` is unknown; known are {{id}}, {{timestamp}} and {{body}}"
-                    ));
-                }
-            });
+            parts.push(Part::parse(name)?);
             rest = tail;
         }
         if !rest.is_empty() {
             parts.push(Part::Literal(rest.to_owned()));
         }
-        let count = |part: &Part| parts.iter().filter(|other| *other == part).count();
-        if count(&Part::Body) != 1 {
-            return Err(format!("`{template}` must have {{body}} exactly once"));
+        if parts.is_empty() {
+            return Err("the content is empty: nothing would be signed".to_owned());
         }
-        if count(&Part::Id) > 1 || count(&Part::Timestamp) > 1 {
-            return Err(format!("`{template}` has a placeholder twice"));
+        for part in [Part::Id, Part::Timestamp, Part::Body, Part::Url] {
+            if parts.iter().filter(|other| **other == part).count() > 1 {
+                return Err(format!("`{template}` has `{part}` twice"));
+            }
         }
-        Ok(Self { parts })
+        let content = Self { parts };
+        if content.pointers().count() > MAX_POINTERS {
+            return Err(format!("`{template}` looks at more than {MAX_POINTERS} places in the body"));
+        }
+        Ok(content)
     }
 
-    /// What a signature over this content covers.
+    /// Fills in what the source says about itself.
+    ///
+    /// # Errors
+    /// What the source does not say: the key that is missing, and a sentence.
+    pub fn bind(mut self, account: &Account) -> Result<Self, (String, String)> {
+        for part in &mut self.parts {
+            let value = match part {
+                Part::Url => account.public_url.clone().ok_or_else(|| {
+                    let why = "the scheme signs the URL: give it as the provider has it";
+                    ("public_url".to_owned(), why.to_owned())
+                })?,
+                Part::Parameter(name) => account.parameters.get(name).cloned().ok_or_else(|| {
+                    (
+                        "parameters".to_owned(),
+                        format!("the scheme signs the parameter `{name}`: give its value"),
+                    )
+                })?,
+                Part::Method => "POST".to_owned(),
+                _ => continue,
+            };
+            *part = Part::Literal(value);
+        }
+        Ok(self)
+    }
+
+    /// The names of the parameters that a source has to give.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Parameter(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether the message ID is signed.
     #[must_use]
-    pub fn coverage(&self) -> Coverage {
-        let has = |part: Part| self.parts.contains(&part);
-        Coverage { id: has(Part::Id), timestamp: has(Part::Timestamp), body: has(Part::Body) }
+    pub fn has_id(&self) -> bool {
+        self.parts.contains(&Part::Id)
+    }
+
+    /// Whether a timestamp outside the body is signed.
+    #[must_use]
+    pub fn has_timestamp(&self) -> bool {
+        self.parts.contains(&Part::Timestamp)
+    }
+
+    /// Whether every octet of the body is signed. A checksum is no signature: another body with the same one is
+    /// quickly found.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Body | Part::BodySha256Hex))
+    }
+
+    /// Whether anything of the body is signed: all of it, values in it, or a checksum.
+    #[must_use]
+    pub fn says_of_the_body(&self) -> bool {
+        self.has_body() || self.parts.iter().any(|part| matches!(part, Part::Json(_) | Part::BodyCrc32))
+    }
+
+    /// Whether the URL is signed.
+    #[must_use]
+    pub fn has_url(&self) -> bool {
+        self.parts.contains(&Part::Url)
+    }
+
+    /// The headers that are signed by name.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Header(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// The places in the body that are signed by name.
+    pub fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Json(pointer) => Some(pointer),
+            _ => None,
+        })
     }
 
     /// The text that follows the ID, by which a reader of the content would find the ID's end.
@@ -106,52 +179,171 @@ impl Content {
         }
     }
 
-    /// Passes the octets to be signed to `update`, piece by piece.
-    pub fn write(&self, values: &Values<'_>, mut update: impl FnMut(&[u8])) {
-        for part in &self.parts {
-            update(match part {
-                Part::Literal(text) => text.as_bytes(),
-                Part::Id => values.id,
-                Part::Timestamp => values.timestamp,
-                Part::Body => values.body,
-            });
+    /// The octets to be signed of a request whose ID and timestamp have been read.
+    ///
+    /// # Errors
+    /// [`SignatureError`] of a named header, or place in the body, that is absent or there twice.
+    pub fn fill<'a>(
+        &'a self,
+        message: &Message<'a>,
+        id: &'a [u8],
+        timestamp: &'a [u8],
+    ) -> Result<Pieces<'a>, SignatureError> {
+        let pointers: SmallVec<[&Pointer; 4]> = self.pointers().collect();
+        let values = if pointers.is_empty() { Vec::new() } else { message.json(&pointers)? };
+        let mut values = values.into_iter();
+        self.parts.iter().map(|part| self.piece(part, message, id, timestamp, &mut values)).collect()
+    }
+
+    fn piece<'a>(
+        &'a self,
+        part: &'a Part,
+        message: &Message<'a>,
+        id: &'a [u8],
+        timestamp: &'a [u8],
+        values: &mut impl Iterator<Item = Option<Cow<'a, str>>>,
+    ) -> Result<Cow<'a, [u8]>, SignatureError> {
+        Ok(match part {
+            Part::Literal(text) => Cow::Borrowed(text.as_bytes()),
+            Part::Id => Cow::Borrowed(id),
+            Part::Timestamp => Cow::Borrowed(timestamp),
+            Part::Body => Cow::Borrowed(message.body),
+            Part::BodySha256Hex => Cow::Owned(hex::encode(Sha256::digest(message.body)).into_bytes()),
+            Part::BodyCrc32 => Cow::Owned(crc32fast::hash(message.body).to_string().into_bytes()),
+            Part::Header(name) => {
+                let value = message.header(std::slice::from_ref(name), &mut None)?;
+                if value.is_empty() {
+                    return Err(SignatureError::Missing(header_place(name)));
+                }
+                Cow::Borrowed(value)
+            }
+            Part::Json(pointer) => match values.next().flatten() {
+                Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+                Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+                None => return Err(SignatureError::Missing(json_place(pointer))),
+            },
+            // `bind` has put literals in their place before any request comes.
+            Part::Method | Part::Url | Part::Parameter(_) => {
+                return Err(SignatureError::Malformed("the scheme signs what the source does not say"));
+            }
+        })
+    }
+}
+
+impl Part {
+    fn parse(name: &str) -> Result<Self, String> {
+        Ok(match name.split_once(':') {
+            None => match name {
+                "id" => Self::Id,
+                "timestamp" => Self::Timestamp,
+                "body" => Self::Body,
+                "body_sha256_hex" => Self::BodySha256Hex,
+                "body_crc32" => Self::BodyCrc32,
+                "method" => Self::Method,
+                "url" => Self::Url,
+                _ => return Err(format!("`{{{name}}}` is unknown; known are {KNOWN}")),
+            },
+            Some(("header", header)) => {
+                Self::Header(header.parse().map_err(|_| format!("`{header}` can't be a header's name"))?)
+            }
+            Some(("json", pointer)) => Self::Json(Pointer::parse(pointer)?),
+            Some(("parameter", parameter)) if !parameter.is_empty() => Self::Parameter(parameter.to_owned()),
+            Some(_) => return Err(format!("`{{{name}}}` is unknown; known are {KNOWN}")),
+        })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(text) => f.write_str(text),
+            Self::Id => f.write_str("{id}"),
+            Self::Timestamp => f.write_str("{timestamp}"),
+            Self::Body => f.write_str("{body}"),
+            Self::BodySha256Hex => f.write_str("{body_sha256_hex}"),
+            Self::BodyCrc32 => f.write_str("{body_crc32}"),
+            Self::Method => f.write_str("{method}"),
+            Self::Url => f.write_str("{url}"),
+            Self::Header(name) => write!(f, "{{header:{name}}}"),
+            Self::Json(pointer) => write!(f, "{{json:{pointer}}}"),
+            Self::Parameter(name) => write!(f, "{{parameter:{name}}}"),
         }
     }
 }
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.parts.iter().try_for_each(|part| {
-            f.write_str(match part {
-                Part::Literal(text) => text,
-                Part::Id => "{id}",
-                Part::Timestamp => "{timestamp}",
-                Part::Body => "{body}",
-            })
-        })
+        self.parts.iter().try_for_each(|part| write!(f, "{part}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
+
+    fn filled(template: &str, body: &[u8], account: &Account) -> String {
+        let content = Content::parse(template).unwrap().bind(account).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-trace", "t-1".parse().unwrap());
+        let message = Message { headers: &headers, query: None, body };
+        let pieces = content.fill(&message, b"x", b"17").unwrap();
+        String::from_utf8(pieces.concat()).unwrap()
+    }
 
     #[test]
     fn fills_in_a_template() {
-        let content = Content::parse("v0:{timestamp}:{body}").unwrap();
-        let mut out = Vec::new();
-        content
-            .write(&Values { id: b"x", timestamp: b"17", body: b"{}" }, |part| out.extend_from_slice(part));
-        assert_eq!(out, b"v0:17:{}");
-        assert_eq!(content.coverage(), Coverage { id: false, timestamp: true, body: true });
+        let account = Account {
+            public_url: Some("https://a.example/hook?x=1".to_owned()),
+            parameters: [("shop".to_owned(), "s1".to_owned())].into(),
+        };
+        let body = br#"{"a":{"b":"\u00e9"},"n":1.50}"#;
+        for (template, expected) in [
+            ("v0:{timestamp}:{id}", "v0:17:x"),
+            ("{method}{url}|", "POSThttps://a.example/hook?x=1|"),
+            ("{header:X-Trace}{parameter:shop}", "t-1s1"),
+            ("{json:/a/b}-{json:/n}", "é-1.50"),
+            ("{body_crc32}", "4142021914"),
+        ] {
+            let expected = if template == "{body_crc32}" {
+                crc32fast::hash(body).to_string()
+            } else {
+                expected.to_owned()
+            };
+            assert_eq!(filled(template, body, &account), expected);
+        }
+        assert_eq!(
+            filled("{body_sha256_hex}", b"", &account),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        // The check value of CRC-32/ISO-HDLC.
+        assert_eq!(filled("{body_crc32}", b"123456789", &account), "3421780262");
     }
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for wrong in
-            ["", "{id}", "{body}{body}", "{ts}.{body}", "{body", "body}", "{{body}}", "{id}{id}{body}"]
-        {
+        for wrong in [
+            "",
+            "{body}{body}",
+            "{ts}.{body}",
+            "{body",
+            "body}",
+            "{{body}}",
+            "{id}{id}{body}",
+            "{header:}",
+            "{json:a}",
+            "{parameter:}",
+            "{env:HOME}",
+        ] {
             assert!(Content::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_the_source_must_say_is_missed() {
+        for (template, key) in [("{url}{body}", "public_url"), ("{parameter:a}{body}", "parameters")] {
+            assert_eq!(Content::parse(template).unwrap().bind(&Account::default()).unwrap_err().0, key);
         }
     }
 }

@@ -1,19 +1,17 @@
 //! Why a request is not taken for genuine. For the log: the sender is told less.
 
-use http::HeaderName;
-
 use super::timestamp::UnixSeconds;
 
 /// Why a request is not taken for genuine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// A header that the scheme needs is absent.
-    #[error("the header `{0}` is missing")]
-    Missing(HeaderName),
-    /// A header that the scheme reads is there more than once: which one was signed?
-    #[error("the header `{0}` is there more than once, or beside one of another family of names")]
-    Repeated(HeaderName),
-    /// A header that the scheme needs can't be read.
+    /// Something that the scheme needs is absent; the text says where it should stand.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// Something that the scheme reads is there more than once: which one was signed?
+    #[error("{0} is there more than once, or beside one of another family of names")]
+    Repeated(String),
+    /// Something that the scheme needs can't be read.
     #[error("{0}")]
     Malformed(&'static str),
     /// The signed time is too far from this machine's clock.

@@ -1,134 +1,443 @@
 //! A provider's scheme, and the one decision: is this request genuine?
 //!
-//! Takes the headers, the body's exact octets, the configured keys and a clock value. Gives the index of
-//! the key that matched. The algorithm and every name come from the scheme, never from the request.
+//! Takes a request, the configured keys and a clock value. Gives the index of the key that proves it. The
+//! algorithm and every name come from the scheme, never from the request.
 
-use http::{HeaderMap, HeaderName};
+use std::borrow::Cow;
+use std::fmt;
 
-use super::content::{Content, Coverage, Values};
+use http::HeaderName;
+use smallvec::{SmallVec, smallvec};
+use subtle::ConstantTimeEq as _;
+
+use super::content::{Content, Pieces};
+use super::coverage::Coverage;
 use super::error::SignatureError;
-use super::key::Key;
-use super::presented::Presented;
-use super::timestamp::{TimestampRule, UnixSeconds};
+use super::jwt::Jwt;
+use super::key::{HmacAlgorithm, Key, KeyFormat, KeyUse, Material};
+use super::message::{Message, header_place, json_place};
+use super::native::{self, Native};
+use super::presented::{Candidates, Presented, SignatureEncoding};
+use super::public_key::PublicAlgorithm;
+use super::timestamp::{TimestampPlace, TimestampRule, UnixSeconds};
+use crate::json::Pointer;
 
 /// The longest message ID that a header may bring, in octets.
 pub const MAX_ID_OCTETS: usize = 256;
 
-/// How a provider signs its requests.
+/// Public-key signatures of one request that are tried: each costs as much as a thousand MACs.
+const MAX_PUBLIC_TRIED: usize = 4;
+
+/// How a provider proves its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
-    /// The header with the signature; several names if the provider uses one or another.
-    pub signature_headers: Vec<HeaderName>,
-    /// How signatures stand in it.
-    pub presented: Presented,
-    /// What is signed.
-    pub content: Content,
-    /// The header with the message ID, if the content has it; several names if the provider uses one or
-    /// another.
+    /// Where the signature, or the token, stands.
+    pub place: SignaturePlace,
+    /// How signatures are made and written. The first is the ordinary one; a further one is chosen by a secret that
+    /// begins with its prefix. All of them stand in one list.
+    pub variants: Vec<Variant>,
+    /// What is signed, or what stands for a signature.
+    pub proof: Proof,
+    /// The header with the message ID, if it is signed by name; several names if the provider uses one or another.
     pub id_headers: Vec<HeaderName>,
     /// The signed time, if the scheme has one.
     pub timestamp: Option<TimestampRule>,
+    /// The query that every request must have, where the URL is signed.
+    pub query: Option<Option<String>>,
+    /// What a signature covers.
+    pub coverage: Coverage,
 }
 
+/// Where a signature stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignaturePlace {
+    /// In a header; several names if the provider uses one or another.
+    Header(Vec<HeaderName>),
+    /// In all of these headers that are there: any of them may match.
+    Headers(Vec<HeaderName>),
+    /// In the body.
+    Json(Pointer),
+    /// In the query.
+    Query(String),
+}
+
+/// One way to make signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// What its secrets begin with; none for the ordinary variant.
+    pub secret_prefix: Option<String>,
+    /// How its secrets are written.
+    pub key_format: KeyFormat,
+    /// What its keys are for.
+    pub key_use: KeyUse,
+    /// How its signatures stand in the header.
+    pub presented: Presented,
+}
+
+/// What proves a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// A signature over a template's content.
+    Content(Content),
+    /// A signature over content that a template cannot say.
+    Native(Native),
+    /// The secret itself: nothing is signed.
+    Token,
+    /// The secret as `user:password` (RFC 7617): nothing is signed.
+    Basic,
+    /// A JSON Web Token.
+    Jwt(Jwt),
+}
+
+type Entries<'a> = SmallVec<[&'a [u8]; 4]>;
+
 impl Scheme {
-    /// What a signature of this scheme covers.
-    #[must_use]
-    pub fn coverage(&self) -> Coverage {
-        self.content.coverage()
+    /// Reads a secret, for the variant that it is of.
+    ///
+    /// # Errors
+    /// A sentence that never holds the secret or a part of it.
+    pub fn key(&self, secret: &str) -> Result<Key, String> {
+        let of_prefix = |variant: &Variant| {
+            variant.secret_prefix.as_deref().is_some_and(|prefix| secret.starts_with(prefix))
+        };
+        let index = self.variants.iter().position(of_prefix).unwrap_or(0);
+        let variant = self.variants.get(index).ok_or("the scheme has no algorithm")?;
+        let mut key = Key::parse(secret, &variant.key_format, variant.key_use)?;
+        key.variant = index;
+        Ok(key)
     }
 
-    /// Checks a request. Gives the index in `keys` of the key that signed it.
+    /// Whether the proof is a credential that must not be passed on: whoever reads it can use it.
+    #[must_use]
+    pub fn presents_credential(&self) -> bool {
+        match &self.proof {
+            Proof::Token | Proof::Basic => true,
+            Proof::Jwt(jwt) => jwt.body_hash.is_none(),
+            Proof::Content(_) | Proof::Native(_) => false,
+        }
+    }
+
+    /// Checks a request. Gives the index among `keys` of the key that proves it.
     ///
     /// The work is bounded by the body's length times the number of keys, whatever the headers hold.
     ///
     /// # Errors
     /// See [`SignatureError`].
-    pub fn verify(
+    pub fn verify<'k>(
         &self,
-        keys: &[Key],
-        headers: &HeaderMap,
-        body: &[u8],
+        keys: impl Iterator<Item = &'k Key> + Clone,
+        message: &Message<'_>,
         now: UnixSeconds,
     ) -> Result<usize, SignatureError> {
+        if self.query.as_ref().is_some_and(|query| query.as_deref() != message.query) {
+            return Err(SignatureError::Malformed("the query is not that of public_url, which is signed"));
+        }
+        if let Proof::Native(Native::Adyen) = self.proof {
+            return self.verify_items(keys, message);
+        }
         let mut family = None;
-        let mut the_one = |names| the_one_header(headers, names, &mut family);
-        let presented = the_one(&self.signature_headers)?;
-        let id = match self.coverage().id {
-            true => check_id(the_one(&self.id_headers)?, self.content.border_after_id())?,
-            false => b"",
-        };
-        let timestamp = match &self.timestamp {
-            Some(rule) => {
-                let value = the_one(&rule.headers)?;
-                rule.check(value, now)?;
-                value
+        let presented = self.presented(message, &mut family)?;
+        let mut entries = Entries::new();
+        for value in &presented {
+            entries.extend(self.first()?.presented.entries(value)?);
+        }
+        let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
+        match &self.proof {
+            Proof::Content(_) | Proof::Native(_) => {
+                let id = self.id(message, &mut family)?;
+                let timestamp = self.timestamp(message, &mut family, &entries, now)?;
+                let pieces = self.pieces(message, id, &timestamp, keys.clone().count())?;
+                self.matching(keys.clone(), &entries, &pieces)?.ok_or_else(mismatch)
             }
-            None => b"",
-        };
-        let candidates = self.presented.read(presented)?;
-        let values = Values { id, timestamp, body };
-        keys.iter()
-            .position(|key| candidates.contain(&key.sign(&self.content, &values)))
-            .ok_or(SignatureError::Mismatch { keys: keys.len() })
+            Proof::Token => {
+                self.token(keys.clone(), &entries, |entry| Some(Cow::Borrowed(entry)))?.ok_or_else(mismatch)
+            }
+            Proof::Basic => self.token(keys.clone(), &entries, basic_credentials)?.ok_or_else(mismatch),
+            Proof::Jwt(jwt) => self.jwt(jwt, keys.clone(), &entries, message, now)?.ok_or_else(mismatch),
+        }
     }
 
-    /// Signs a request: the headers that [`Scheme::verify`] will look for.
+    fn first(&self) -> Result<&Variant, SignatureError> {
+        self.variants.first().ok_or(SignatureError::Malformed("the scheme has no algorithm"))
+    }
+
+    /// What stands where the signature should.
+    fn presented<'a>(
+        &self,
+        message: &Message<'a>,
+        family: &mut Option<usize>,
+    ) -> Result<SmallVec<[Cow<'a, [u8]>; 1]>, SignatureError> {
+        Ok(match &self.place {
+            SignaturePlace::Header(names) => smallvec![Cow::Borrowed(message.header(names, family)?)],
+            SignaturePlace::Headers(names) => {
+                let mut values = SmallVec::new();
+                for name in names {
+                    match message.header(std::slice::from_ref(name), &mut None) {
+                        Ok(value) => values.push(Cow::Borrowed(value)),
+                        Err(SignatureError::Missing(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                match (values.is_empty(), names.first()) {
+                    (true, Some(name)) => return Err(SignatureError::Missing(header_place(name))),
+                    _ => values,
+                }
+            }
+            SignaturePlace::Json(pointer) => {
+                let value = message.json(&[pointer])?.into_iter().next().flatten();
+                let value = value.ok_or_else(|| SignatureError::Missing(json_place(pointer)))?;
+                smallvec![octets(value)]
+            }
+            SignaturePlace::Query(name) => smallvec![octets(message.query_value(name)?)],
+        })
+    }
+
+    fn id<'a>(&self, message: &Message<'a>, family: &mut Option<usize>) -> Result<&'a [u8], SignatureError> {
+        match (&self.proof, self.id_headers.is_empty()) {
+            (Proof::Content(content), false) => {
+                check_id(message.header(&self.id_headers, family)?, content.border_after_id())
+            }
+            _ => Ok(b""),
+        }
+    }
+
+    /// The signed time's text, near enough to the clock.
+    fn timestamp<'a>(
+        &self,
+        message: &Message<'a>,
+        family: &mut Option<usize>,
+        entries: &[&[u8]],
+        now: UnixSeconds,
+    ) -> Result<Cow<'a, [u8]>, SignatureError> {
+        let Some(rule) = &self.timestamp else { return Ok(Cow::Borrowed(b"")) };
+        let value = match &rule.place {
+            TimestampPlace::Header(names) => Cow::Borrowed(message.header(names, family)?),
+            TimestampPlace::Entry(prefix) => {
+                let place = || format!("the entry `{prefix}` of the signature");
+                let mut values = entries.iter().filter_map(|entry| entry.strip_prefix(prefix.as_bytes()));
+                let value = values.next().ok_or_else(|| SignatureError::Missing(place()))?;
+                if values.any(|other| other != value) {
+                    return Err(SignatureError::Repeated(place()));
+                }
+                Cow::Owned(value.to_vec())
+            }
+            TimestampPlace::Json(pointer) => {
+                let value = message.json(&[pointer])?.into_iter().next().flatten();
+                octets(value.ok_or_else(|| SignatureError::Missing(json_place(pointer)))?)
+            }
+            // Seen to with the token.
+            TimestampPlace::Claim(_) => return Ok(Cow::Borrowed(b"")),
+        };
+        rule.check(&value, now)?;
+        Ok(value)
+    }
+
+    fn pieces<'a>(
+        &'a self,
+        message: &Message<'a>,
+        id: &'a [u8],
+        timestamp: &'a [u8],
+        keys: usize,
+    ) -> Result<Pieces<'a>, SignatureError> {
+        match &self.proof {
+            Proof::Content(content) => content.fill(message, id, timestamp),
+            Proof::Native(Native::Twilio { public_url }) => native::twilio(public_url, message, keys),
+            _ => Ok(Pieces::new()),
+        }
+    }
+
+    /// The first key whose signature over `pieces` is presented.
+    fn matching<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Key> + Clone,
+        entries: &[&[u8]],
+        pieces: &Pieces<'_>,
+    ) -> Result<Option<usize>, SignatureError> {
+        let mut candidates: SmallVec<[Candidates; 1]> = SmallVec::new();
+        for variant in &self.variants {
+            let mut of_variant = Candidates::default();
+            variant.presented.read(entries, |length| variant.key_use.fits(length), &mut of_variant)?;
+            candidates.push(of_variant);
+        }
+        let presented = |key: &Key| candidates.get(key.variant);
+        if keys.clone().all(|key| presented(key).is_none_or(Candidates::is_empty)) {
+            return Err(SignatureError::Malformed(
+                "the signature header holds no signature of the scheme's version and form",
+            ));
+        }
+        let mut message = None;
+        Ok(keys.clone().position(|key| {
+            let Some(candidates) = presented(key) else { return false };
+            match &key.material {
+                Material::Public(public) => {
+                    let message = message.get_or_insert_with(|| pieces.concat());
+                    candidates
+                        .iter()
+                        .take(MAX_PUBLIC_TRIED)
+                        .any(|signature| public.verifies(message, signature))
+                }
+                _ => key.mac(pieces).is_some_and(|mac| candidates.contain(&mac)),
+            }
+        }))
+    }
+
+    /// The first key that is the presented text itself. Every key is compared, each in constant time.
+    fn token<'k, 'a>(
+        &self,
+        keys: impl Iterator<Item = &'k Key> + Clone,
+        entries: &[&'a [u8]],
+        read: impl Fn(&'a [u8]) -> Option<Cow<'a, [u8]>>,
+    ) -> Result<Option<usize>, SignatureError> {
+        let presented = &self.first()?.presented;
+        let tokens: SmallVec<[Cow<'a, [u8]>; 2]> =
+            entries.iter().filter_map(|entry| read(presented.unlabelled(entry)?)).collect();
+        if tokens.iter().all(|token| token.is_empty()) {
+            return Err(SignatureError::Malformed("there is no credential of the scheme's form"));
+        }
+        let is = |key: &Key| match &key.material {
+            Material::Text(secret) => {
+                tokens.iter().fold(false, |found, token| found | bool::from(secret.ct_eq(token)))
+            }
+            _ => false,
+        };
+        Ok(keys.enumerate().fold(None, |found, (index, key)| match (found, is(key)) {
+            (None, true) => Some(index),
+            (found, _) => found,
+        }))
+    }
+
+    fn jwt<'k>(
+        &self,
+        jwt: &Jwt,
+        keys: impl Iterator<Item = &'k Key>,
+        entries: &[&[u8]],
+        message: &Message<'_>,
+        now: UnixSeconds,
+    ) -> Result<Option<usize>, SignatureError> {
+        let presented = &self.first()?.presented;
+        let tokens: SmallVec<[&[u8]; 1]> =
+            entries.iter().filter_map(|entry| presented.unlabelled(entry)).take(1).collect();
+        let token = tokens.first().filter(|token| !token.is_empty());
+        let token = token.ok_or(SignatureError::Malformed("there is no token of the scheme's form"))?;
+        for (index, key) in keys.enumerate() {
+            match jwt.verify(key, token, message.body, self.timestamp.as_ref(), now) {
+                Ok(()) => return Ok(Some(index)),
+                Err(Some(error)) => return Err(error),
+                Err(None) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// A body whose items are each signed: one key must prove all of them.
+    fn verify_items<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Key> + Clone,
+        message: &Message<'_>,
+    ) -> Result<usize, SignatureError> {
+        let contents = native::adyen(message.body)?;
+        let variant = self.first()?;
+        let mut signatures = Vec::new();
+        for (signature, _) in &contents {
+            let mut candidates = Candidates::default();
+            let fits = |length| variant.key_use.fits(length);
+            variant.presented.read(&[signature.as_bytes()], fits, &mut candidates)?;
+            signatures.push(candidates);
+        }
+        let proves = |key: &Key| {
+            contents.iter().zip(&signatures).fold(true, |all, ((_, content), signature)| {
+                all & key.mac(&[Cow::Borrowed(content)]).is_some_and(|mac| signature.contain(&mac))
+            })
+        };
+        let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
+        keys.clone().position(proves).ok_or_else(mismatch)
+    }
+}
+
+/// What is signed, how, and where the signature stands: for people.
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithms: Vec<&str> = self.variants.iter().map(|variant| variant.key_use.name()).collect();
+        let algorithms = algorithms.join(" or ");
+        match &self.proof {
+            Proof::Content(content) => write!(f, "{algorithms} of {content} in "),
+            Proof::Native(Native::Twilio { public_url }) => {
+                write!(
+                    f,
+                    "{algorithms} of {public_url} and the form's sorted fields, or the hash of the body, in "
+                )
+            }
+            Proof::Native(Native::Adyen) => {
+                return write!(f, "{algorithms} of eight values of each item, beside them");
+            }
+            Proof::Token => f.write_str("the secret itself in "),
+            Proof::Basic => f.write_str("user and password in "),
+            Proof::Jwt(Jwt { body_hash: Some(hash), .. }) => {
+                write!(f, "{algorithms} token with the SHA-256 of the body in its claim {} in ", hash.claim)
+            }
+            Proof::Jwt(_) => write!(f, "{algorithms} token, which says nothing of the body, in "),
+        }?;
+        let listed = |names: &[HeaderName], with: &str| {
+            names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(with)
+        };
+        match &self.place {
+            SignaturePlace::Header(names) => f.write_str(&listed(names, " or ")),
+            SignaturePlace::Headers(names) => write!(f, "any of {}", listed(names, ", ")),
+            SignaturePlace::Json(pointer) => write!(f, "{pointer} of the body"),
+            SignaturePlace::Query(name) => write!(f, "the query parameter {name}"),
+        }
+    }
+}
+
+impl Variant {
+    /// Whether the signature rests on SHA-1.
     #[must_use]
-    pub fn sign(&self, key: &Key, id: &str, now: UnixSeconds, body: &[u8]) -> Vec<(HeaderName, String)> {
-        let timestamp = now.0.to_string();
-        let values = Values { id: id.as_bytes(), timestamp: timestamp.as_bytes(), body };
-        let signature = self.presented.write(&key.sign(&self.content, &values));
-        let mut headers = Vec::new();
-        if let (true, Some(name)) = (self.coverage().id, self.id_headers.first()) {
-            headers.push((name.clone(), id.to_owned()));
-        }
-        if let Some(name) = self.timestamp.as_ref().and_then(|rule| rule.headers.first()) {
-            headers.push((name.clone(), timestamp));
-        }
-        if let Some(name) = self.signature_headers.first() {
-            headers.push((name.clone(), signature));
-        }
-        headers
+    pub fn is_sha1(&self) -> bool {
+        matches!(self.key_use, KeyUse::Hmac(HmacAlgorithm::Sha1) | KeyUse::Public(PublicAlgorithm::RsaSha1))
     }
 }
 
-/// The value of the one header among `names`. Where a scheme knows its headers by two families of names
-/// (`svix-*` and `webhook-*`), all must be of the `family` of the first that was read.
-fn the_one_header<'a>(
-    headers: &'a HeaderMap,
-    names: &[HeaderName],
-    family: &mut Option<usize>,
-) -> Result<&'a [u8], SignatureError> {
-    match (at_most_one_header(headers, names)?, names.first()) {
-        (Some((index, value)), _) => {
-            if names.len() > 1 && *family.get_or_insert(index) != index {
-                return Err(SignatureError::Repeated(names[index].clone()));
-            }
-            Ok(value)
+impl KeyUse {
+    /// The algorithm's name, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hmac(HmacAlgorithm::Sha1) => "HMAC-SHA1",
+            Self::Hmac(HmacAlgorithm::Sha256) => "HMAC-SHA256",
+            Self::Hmac(HmacAlgorithm::Sha512) => "HMAC-SHA512",
+            Self::Public(PublicAlgorithm::Ed25519) => "Ed25519",
+            Self::Public(PublicAlgorithm::EcdsaP256Sha256) => "ECDSA-P256-SHA256",
+            Self::Public(PublicAlgorithm::EcdsaP256Sha256Fixed) => "ES256",
+            Self::Public(PublicAlgorithm::RsaSha1) => "RSA-SHA1",
+            Self::Public(PublicAlgorithm::RsaSha256) => "RSA-SHA256",
+            Self::Public(PublicAlgorithm::RsaSha512) => "RSA-SHA512",
+            Self::Token => "token",
+            Self::JwtHmac => "HS256",
         }
-        (None, Some(name)) => Err(SignatureError::Missing(name.clone())),
-        (None, None) => Err(SignatureError::Malformed("the scheme names no header")),
+    }
+
+    /// Whether a signature can have `length` octets.
+    fn fits(self, length: usize) -> bool {
+        match self {
+            Self::Hmac(algorithm) => length == algorithm.octets(),
+            Self::Public(algorithm) => algorithm.signature_octets().is_none_or(|octets| octets == length),
+            Self::Token | Self::JwtHmac => false,
+        }
     }
 }
 
-/// The value of the one header among `names`, and which name it has, if it is there. Two of them, even if
-/// equal, are refused: what one reader takes for signed another may not.
-///
-/// # Errors
-/// [`SignatureError::Repeated`].
-pub fn at_most_one_header<'a>(
-    headers: &'a HeaderMap,
-    names: &[HeaderName],
-) -> Result<Option<(usize, &'a [u8])>, SignatureError> {
-    let mut found = None;
-    for (index, name) in names.iter().enumerate() {
-        for value in headers.get_all(name) {
-            if found.replace((index, value.as_bytes())).is_some() {
-                return Err(SignatureError::Repeated(name.clone()));
-            }
-        }
+fn octets(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
-    Ok(found)
+}
+
+/// `Basic` and the base64 of `user:password`, as RFC 7617 has it: the scheme's name in either case.
+fn basic_credentials(entry: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let (scheme, credentials) = entry.split_at_checked("Basic ".len())?;
+    let decoded = SignatureEncoding::Base64.decode(credentials.trim_ascii())?;
+    scheme.eq_ignore_ascii_case(b"Basic ").then(|| Cow::Owned(decoded.into_vec()))
 }
 
 /// What follows a signed ID must not be in it, or the border between ID and timestamp could be moved; Standard
