@@ -1,0 +1,2 @@
+AVAILABLE = False
+NEEDED_BY = []
