@@ -214,7 +214,7 @@ def defects(document, case):
             bad.add(STALE)
     matches = [re.fullmatch(rule["entry"], e, re.ASCII) for e in entries]
     given = [octets_of(m.group("s"), rule["enc"]) for m in matches if m]
-    given = [g for g in given if g is not None and (rule["alg"] not in LENGTHS or len(g) == LENGTHS[rule["alg"]])]
+    given = [g for g in given if g and (rule["alg"] not in LENGTHS or len(g) == LENGTHS[rule["alg"]])]
     if not given or len(entries) > MAX_ENTRIES:
         return bad | {MALFORMED}, []
     hits = matching(rule, document, case, found, fill(rule["content"], document, case, found, time, body), given)

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import struct
+import urllib.parse
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -132,7 +133,7 @@ class Scheme:
     id: str | None = None                        # a signed id
     id_at: str | None = None                     # its header
     extra: list = field(default_factory=list)    # further headers
-    message_id: str | None = None                # "h:Name" or "j:a.b": where the id stands, where that is certain
+    message_id: str | None = None                # "h:Name", "j:a.b" or "f:Name" (form): where the id stands, where that is certain
     event_type: str | None = None
     public_url: bool = False
     parameters: dict | None = None
@@ -141,6 +142,8 @@ class Scheme:
     fixed_length: bool = True                    # a signature of another length is malformed
     keyless: bool = False                        # the file's `fetched_keys` hold the key, and no secret is configured
     signs_body: bool = True
+    ages: bool = True                            # an old timestamp is refused
+    fetched_keys: dict | None = None
     more: Callable | None = None                 # further cases
 
     @property
@@ -166,7 +169,7 @@ class Maker:
             source["public_url"] = s.base
         if s.parameters:
             source["parameters"] = s.parameters
-        self.out = Cases(s.name, source)
+        self.out = Cases(s.name, source, s.fetched_keys)
         self.key, self.old, self.other = (s.secret(f"{s.name} {label}") for label in ("key", "old key", "foreign key"))
         self.plain = self.request(s.event)
 
@@ -204,6 +207,8 @@ class Maker:
         kind, where = place.split(":", 1)
         if kind == "h":
             return {n.lower(): v for n, v in headers}.get(where.lower())
+        if kind == "f":
+            return dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"))).get(where)
         try:
             return in_json(json.loads(body), where)
         except ValueError:
@@ -297,9 +302,9 @@ def timed(m):
     s, plain = m.s, m.plain
     if s.ts is None:
         return
-    stale, future = m.request(s.event, NOW - DAY), m.request(s.event, NOW + DAY)
-    m.refuse("timestamp-stale", STALE, stale)
-    m.refuse("timestamp-in-the-future", STALE, future)
+    if s.ages:
+        m.refuse("timestamp-stale", STALE, m.request(s.event, NOW - DAY))
+        m.refuse("timestamp-in-the-future", STALE, m.request(s.event, NOW + DAY))
     if s.tolerance:
         m.accept("timestamp-just-within-tolerance", m.request(s.event, NOW - s.tolerance + 2))
         m.refuse("timestamp-just-outside-tolerance", STALE, m.request(s.event, NOW - s.tolerance - 2))
