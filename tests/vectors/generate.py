@@ -4,10 +4,14 @@
     python3 generate.py           write the files
     python3 generate.py --check   write nothing; exit 1 if a committed file differs
 
-Standard library only, and nothing here is shared with the Rust code. Every value is derived from a fixed
-label, so the output is the same on every run. Each case states its verdict by hand; before anything is
-written, `defects` (a second, separate reading of the rules) must come to the same one, and must find only
-that one defect unless the case is marked as having several. `official/` is only read.
+Nothing here is shared with the Rust code. Every value is derived from a fixed label, so the output is the same on
+every run. Each case states its verdict by hand; before anything is written, a second, separate reading of the rules
+must come to the same one. `official/` is only read.
+
+The seven hand-written presets are below, with `defects` as their second reading, which must also find only one
+defect unless the case is marked as having several. All others come from the tables: `table_hmac.py`,
+`table_native.py` and, with PyPI `cryptography`, `table_keys.py`, with `reading.py` and `reading_native.py` as their
+second reading. Without `cryptography` the files of `table_keys.py` are passed over, which is said.
 """
 
 import base64
@@ -18,106 +22,17 @@ import pathlib
 import re
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-NOW = 1767225600  # 2026-01-01T00:00:00Z
-TOLERANCE = 300
-MAX_ENTRIES = 32
-MAX_ID = 256
-MIN_SECRET = 16
-MAX_FILE = 1 << 20
-
-ACCEPT = "accept"
-MISSING = "signature_missing"
-MALFORMED = "signature_malformed"
-REPEATED = "header_repeated"
-MISMATCH = "signature_mismatch"
-STALE = "timestamp_outside_tolerance"
-# When a request has several defects, the first of this list is the verdict.
-PRECEDENCE = [REPEATED, MISSING, MALFORMED, STALE, MISMATCH]
-
-B64_STD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-
-def b64(data):
-    return base64.b64encode(data).decode("ascii")
-
-
-def octets(text):
-    return text if isinstance(text, bytes) else text.encode("utf-8")
-
-
-def derived(label, length):
-    """`length` octets that depend on nothing but the label."""
-    out, block = b"", 0
-    while len(out) < length:
-        out += hashlib.sha256(f"hookbridge test vector {label} {block}".encode()).digest()
-        block += 1
-    return out[:length]
-
-
-def compact(value):
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-
-
-def flip_first(body):
-    return bytes([body[0] ^ 1]) + body[1:]
-
-
-def flip_last(body):
-    return body[:-1] + bytes([body[-1] ^ 1])
-
-
-def respaced(body):
-    """The same JSON document, written differently."""
-    out = json.dumps(json.loads(body), ensure_ascii=False).encode("utf-8")
-    assert out != body
-    return out
-
-
-def sorted_keys(body):
-    out = json.dumps(json.loads(body), separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode("utf-8")
-    assert out != body
-    return out
-
-
-def padded_to(event, size):
-    """A JSON body of exactly `size` octets."""
-    filling = "0123456789abcdef" * (size // 16)
-    excess = len(compact({**event, "padding": filling})) - size
-    out = compact({**event, "padding": filling[:-excess]})
-    assert len(out) == size
-    return out
-
-
-def non_canonical(sig_b64):
-    """The same 32 octets, with one of the two unused trailing bits set."""
-    assert len(sig_b64) == 44 and sig_b64.endswith("=")
-    last = B64_STD.index(sig_b64[42])
-    assert last % 4 == 0
-    return sig_b64[:42] + B64_STD[last | 1] + "="
-
-
-class Cases:
-    def __init__(self, provider):
-        self.provider, self.cases, self.several = provider, [], set()
-
-    def add(self, name, verdict, secrets, headers, body, message_id=None, event_type=None, key_index=None, several=False):
-        assert name not in [c["name"] for c in self.cases], name
-        case = {"name": name, "secrets": list(secrets), "headers": [list(h) for h in headers], "body_base64": b64(body), "verdict": verdict}
-        if message_id is not None:
-            case["message_id"] = message_id
-        if event_type is not None:
-            case["event_type"] = event_type
-        if key_index is not None:
-            case["key_index"] = key_index
-        assert verdict == ACCEPT or not {"message_id", "event_type", "key_index"} & set(case), name
-        if several:
-            self.several.add(name)
-        self.cases.append(case)
-
-    def document(self):
-        return {"provider": self.provider, "now": NOW, "cases": self.cases}
-
+sys.dont_write_bytecode = True  # the modules beside this one are run from the tree
+import public_keys
+import reading
+import reading_native
+import scheme
+import table_hmac
+import table_native
+from common import (
+    ACCEPT, Cases, HERE, MALFORMED, MAX_ENTRIES, MAX_FILE, MAX_ID, MIN_SECRET, MISMATCH, MISSING, NOW, PRECEDENCE,
+    REPEATED, STALE, TOLERANCE, b64, compact, derived, flip_first, flip_last, non_canonical, octets, padded_to, respaced, sorted_keys,
+)
 
 # --------------------------------------------------------------------------- Standard Webhooks family
 
@@ -681,30 +596,66 @@ def judge(document, several=None):
         assert (case.get("message_id"), case.get("event_type")) == want, f"{where}: {want}"
 
 
+def written(document):
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+
+
 def documents():
+    """The file name, without `.json`, and the octets of every file that can be made here."""
     for provider, build in [(p, standard) for p in STANDARD] + [(p, generic) for p in GENERIC]:
         cases = build(provider)
         document = cases.document()
         judge(document, cases.several)
         assert len(cases.cases) >= (25 if build is standard else 18)
-        yield provider, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+        yield provider, written(document)
+    for name, cases, read in tables():
+        document = cases.document()
+        reading.judge(document, read)
+        verdicts = [c["verdict"] for c in cases.cases]
+        assert ACCEPT in verdicts and len(verdicts) - verdicts.count(ACCEPT) >= 4, name
+        yield name, written(document)
+
+
+def tables():
+    """File name, cases and second reading of every preset of the tables."""
+    for entry in table_hmac.SCHEMES:
+        yield entry.name, scheme.build(entry), reading.defects
+    for name, build in table_native.FILES.items():
+        yield name, build(), reading_native.READERS[name]
+    if public_keys.AVAILABLE:
+        import table_keys
+        for name, build in table_keys.FILES.items():
+            yield name, build(), reading_native.READERS.get(name, reading.defects)
+
+
+def judge_official(path):
+    document = json.loads(path.read_text(encoding="utf-8"))
+    provider = document["provider"]
+    if provider in STANDARD or provider in GENERIC:
+        judge(document)
+    elif provider in public_keys.NEEDED_BY and not public_keys.AVAILABLE:
+        print(f"official/{path.name}: not judged, PyPI `cryptography` is not installed")
+    else:
+        reading.judge(document, reading_native.READERS.get(provider, reading.defects))
 
 
 def main(argv):
     if argv not in ([], ["--check"]):
         print("usage: generate.py [--check]", file=sys.stderr)
         return 2
+    if not public_keys.AVAILABLE:
+        print(f"PyPI `cryptography` is not installed: passing over {', '.join(n + '.json' for n in public_keys.NEEDED_BY)}")
     differing = 0
-    for provider, data in documents():
-        assert len(data) <= MAX_FILE, provider
-        path = HERE / f"{provider}.json"
+    for name, data in documents():
+        assert len(data) <= MAX_FILE, name
+        path = HERE / f"{name}.json"
         if not argv:
             path.write_bytes(data)
         elif not path.is_file() or path.read_bytes() != data:
             print(f"{path.name} differs from what generate.py writes", file=sys.stderr)
             differing = 1
     for path in sorted((HERE / "official").glob("*.json")):
-        judge(json.loads(path.read_text(encoding="utf-8")))
+        judge_official(path)
     return differing
 
 
