@@ -10,8 +10,7 @@ use super::diagnostic::{Path, did_you_mean};
 use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::units::show_duration;
-use super::{Authentication, Server, Source, preset, secret};
-use crate::expression::Expression;
+use super::{Authentication, Server, Source, coverage, preset, secret, unproven};
 use crate::kafka::properties::Properties;
 use crate::signature::Key;
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
@@ -33,6 +32,7 @@ pub(super) struct Common<'a> {
     pub(super) kafka: &'a Properties,
     pub(super) dead_letter: Option<TopicName>,
     pub(super) body_timeout: Option<Duration>,
+    pub(super) quarantine: Option<unproven::Section>,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -62,6 +62,8 @@ pub(super) fn source(
     if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
         check.error(&path.key("namespace"), "must have 1 to 64 characters");
     }
+    let report_only = unproven::report_only(check, path, name, raw);
+    let quarantine = unproven::quarantine(check, path, raw, common.quarantine.as_ref());
     let file = provider?;
     let asked = raw.respond_within.map(|duration| duration.0).or(file.respond_within);
     let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
@@ -94,9 +96,12 @@ pub(super) fn source(
         max_body_bytes,
         respond_within,
         body_timeout,
+        report_only,
+        quarantine,
     };
     dead_letters_apart(check, path, &source);
     warn_of(check, path, &source);
+    coverage::check(check, path, &source, raw.strict_fields == Some(true));
     Some(source)
 }
 
@@ -298,22 +303,6 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
     if scheme.coverage().id && scheme.content.border_after_id().is_none() {
         let message = "nothing stands between the id and what follows it in the signed content".to_owned();
         check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
-    }
-    let unsigned = |places: &[Expression]| {
-        places.iter().any(|place| match place {
-            Expression::Header(names) => {
-                !scheme.coverage().id || names.iter().any(|name| !scheme.id_headers.contains(name))
-            }
-            Expression::Json(_) => false,
-        })
-    };
-    if unsigned(&source.provider.message_id) && source.key == super::KeyFrom::MessageId {
-        let message = "the key comes from a header that the signature does not cover".to_owned();
-        check.warn(path, message, "with `key: body_sha256` a replayed request keeps its key");
-    }
-    if unsigned(&source.provider.event_type) {
-        let message = "the event type comes from a header that the signature does not cover".to_owned();
-        check.warn(path, message, "a replayed request can be given another type, and so another topic");
     }
     let named: Vec<_> = source.topics.entries();
     if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {
