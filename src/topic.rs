@@ -145,6 +145,24 @@ impl Template {
             _ => TopicName(name.into()),
         }
     }
+
+    /// The event type for which this template gives `topic`, if there can be one.
+    fn named_by<'a>(&self, topic: &'a TopicName) -> Option<Namer<'a>> {
+        let filled = topic.as_str().strip_prefix(&self.before)?.strip_suffix(&self.after)?;
+        let room = MAX_NAME - self.before.len() - self.after.len();
+        match filled {
+            "" => None,
+            _ if sanitise(filled, room) == filled => Some(Namer::This(filled)),
+            // It looks hashed, and a hash does not say of what.
+            _ => Some(Namer::Unknown),
+        }
+    }
+}
+
+/// Which event type names a topic.
+enum Namer<'a> {
+    This(&'a str),
+    Unknown,
 }
 
 impl fmt::Display for Template {
@@ -245,12 +263,17 @@ impl TopicMap {
         Self { exact, globs, named: RwLock::default(), max_topics }
     }
 
-    /// Where `event_type` goes: the exact name first, then the most specific glob.
-    #[must_use]
-    pub fn destination(&self, event_type: &str) -> Destination {
+    /// What the configuration says of `event_type`: the exact name first, then the most specific glob.
+    fn target(&self, event_type: &str) -> Option<&Target> {
         let by_glob =
             || self.globs.iter().find(|(glob, _)| glob.matches(event_type)).map(|(_, target)| target);
-        match self.exact.get(event_type).or_else(by_glob) {
+        self.exact.get(event_type).or_else(by_glob)
+    }
+
+    /// Where `event_type` goes.
+    #[must_use]
+    pub fn destination(&self, event_type: &str) -> Destination {
+        match self.target(event_type) {
             None => Destination::Unmapped,
             Some(Target::Drop) => Destination::Drop,
             Some(Target::Topic(Pattern::Fixed(name))) => Destination::Topic(name.clone()),
@@ -273,6 +296,21 @@ impl TopicMap {
         }
         let name = template.fill(event_type);
         Destination::Topic(named.entry(event_type.to_owned()).or_insert(name).clone())
+    }
+
+    /// The pattern by which an event can go to `topic`, if there is one: to keep a topic apart from the mapping.
+    #[must_use]
+    pub fn leading_to(&self, topic: &TopicName) -> Option<String> {
+        let leads = |target: &Target| match target {
+            Target::Drop => false,
+            Target::Topic(Pattern::Fixed(name)) => name == topic,
+            Target::Topic(Pattern::PerType(template)) => match template.named_by(topic) {
+                Some(Namer::This(event_type)) => self.target(event_type) == Some(target),
+                Some(Namer::Unknown) => true,
+                None => false,
+            },
+        };
+        self.entries().into_iter().find(|(_, target)| leads(target)).map(|(pattern, _)| pattern)
     }
 
     /// The mapping in the order in which it is tried, for people.

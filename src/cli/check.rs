@@ -86,6 +86,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             }
         }
     }
+    write_unproven(out, source)?;
     let key = match source.key {
         KeyFrom::MessageId => places(&provider.message_id, "SHA-256 of the body"),
         KeyFrom::BodySha256 => "SHA-256 of the body".to_owned(),
@@ -118,6 +119,25 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             Unmapped::Reject => "(answered 400)".to_owned(),
         };
         writeln!(out, "  topics      anything else -> {target}")?;
+    }
+    Ok(())
+}
+
+/// What becomes of requests whose signature fails, where they are not only refused.
+fn write_unproven(out: &mut String, source: &Source) -> std::fmt::Result {
+    if let Some(report_only) = &source.report_only {
+        let topic = &report_only.topic;
+        writeln!(out, "  unverified  ACKNOWLEDGED and published to {topic}: verification is report_only")?;
+    }
+    if let Some(quarantine) = &source.quarantine {
+        writeln!(
+            out,
+            "  quarantine  refused requests are kept in {}: bodies up to {}, {} a second, {} of all sources",
+            quarantine.topic,
+            show_bytes(quarantine.allowance.max_body_bytes()),
+            quarantine.max_per_second,
+            quarantine.max_per_second_total
+        )?;
     }
     Ok(())
 }

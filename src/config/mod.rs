@@ -5,6 +5,7 @@
 //! with `preset`, `provider` and `secret` for its parts.
 
 mod checker;
+mod coverage;
 pub mod diagnostic;
 pub mod document;
 mod forms;
@@ -16,6 +17,7 @@ mod scheme;
 pub mod secret;
 mod source;
 pub mod units;
+pub mod unproven;
 pub mod validate;
 mod yaml;
 
@@ -29,11 +31,12 @@ use rdkafka::ClientConfig;
 pub use diagnostic::{Diagnostic, Invalid, Position};
 pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
+pub use unproven::{Quarantine, ReportOnly};
 
+use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
 use crate::kafka::properties::{self, Properties};
-use crate::signature::coverage::NOTHING;
 use crate::signature::scheme::SignaturePlace;
-use crate::signature::{Coverage, Key, Scheme};
+use crate::signature::{Key, Scheme};
 use crate::topic::{TopicMap, TopicName};
 
 /// A configuration that has passed every check.
@@ -65,7 +68,12 @@ impl Config {
     pub fn producer(&self) -> ClientConfig {
         let largest_body = self.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
         let server = &self.server;
-        self.kafka.producer_config(server.max_in_flight_requests, server.max_in_flight_bytes, largest_body)
+        let (mut records, mut bytes) = (server.max_in_flight_requests, server.max_in_flight_bytes);
+        if self.sources.iter().any(|source| source.quarantine.is_some()) {
+            records += MAX_RECORDS_UNDER_WAY;
+            bytes += MAX_BYTES_UNDER_WAY;
+        }
+        self.kafka.producer_config(records, bytes, largest_body)
     }
 
     /// Some properties contradict each other, which librdkafka tells only when a client is made.
@@ -125,6 +133,10 @@ pub struct Source {
     pub respond_within: Duration,
     /// How long a body may take. Shorter than `respond_within`.
     pub body_timeout: Duration,
+    /// Whether requests whose signature fails are published all the same, and where.
+    pub report_only: Option<ReportOnly>,
+    /// Whether requests whose signature is refused are kept, and where.
+    pub quarantine: Option<Arc<Quarantine>>,
 }
 
 /// How requests are verified.
@@ -142,17 +154,8 @@ pub enum Authentication {
 }
 
 impl Authentication {
-    /// What a signature covers: nothing, where there is none.
-    #[must_use]
-    pub fn coverage(&self) -> &Coverage {
-        match self {
-            Self::Signed { scheme, .. } => &scheme.coverage,
-            Self::DangerUnsigned => &NOTHING,
-        }
-    }
-
-    /// The headers that the scheme reads and that prove a request to whoever has the secret. Credentials, which whoever
-    /// reads them can use, are not among them.
+    /// The headers that the scheme reads: with them and the secret a consumer can verify a record again. Credentials,
+    /// which whoever reads them can use, are not among them.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         let scheme = match self {
             Self::Signed { scheme, .. } if !scheme.presents_credential() => Some(scheme),

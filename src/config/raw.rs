@@ -11,6 +11,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::unproven::{RawQuarantine, Verification};
+
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -26,6 +28,8 @@ pub struct RawConfig {
     /// The topic for verified events that cannot be read (no JSON, no type). Default:
     /// `webhooks.dead-letter`.
     pub dead_letter: Option<String>,
+    /// Where requests are kept whose signature was refused, of sources that say `quarantine: true`.
+    pub quarantine: Option<RawQuarantine>,
     /// Who sends webhooks, by a name of your choosing: letters, digits, `_` and `-`.
     pub sources: BTreeMap<String, RawSource>,
 }
@@ -105,6 +109,17 @@ pub struct RawSource {
     /// Topics that `{type}` may bring into being, at most; further types go to the dead-letter topic.
     /// Default: 1000.
     pub max_topics: Option<usize>,
+    /// For a migration: `report_only` acknowledges requests whose signature fails too, and publishes them to
+    /// `report_only_topic`, marked as unverified. Default: `enforce`, which refuses them.
+    pub verification: Option<Verification>,
+    /// The topic for requests whose signature fails under `verification: report_only`, and for nothing else.
+    pub report_only_topic: Option<String>,
+    /// true: requests whose signature is refused are kept in the topic of the section `quarantine`, within its
+    /// limits, so that they can be verified again. Default: false.
+    pub quarantine: Option<bool>,
+    /// true: it is an error if a topic or a key comes from a field that the signature does not cover.
+    /// Default: false, which warns.
+    pub strict_fields: Option<bool>,
 }
 
 /// A shared secret, by reference: it never stands in this file.

@@ -11,8 +11,7 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
-use super::{Authentication, Server, Source, preset, secret};
-use crate::expression::Expression;
+use super::{Authentication, Server, Source, coverage, preset, secret, unproven};
 use crate::kafka::properties::Properties;
 use crate::signature::scheme::Proof;
 use crate::signature::{Account, Key};
@@ -35,6 +34,7 @@ pub(super) struct Common<'a> {
     pub(super) kafka: &'a Properties,
     pub(super) dead_letter: Option<TopicName>,
     pub(super) body_timeout: Option<Duration>,
+    pub(super) quarantine: Option<unproven::Section>,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -66,6 +66,8 @@ pub(super) fn source(
     if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
         check.error(&path.key("namespace"), "must have 1 to 64 characters");
     }
+    let report_only = unproven::report_only(check, path, name, raw);
+    let quarantine = unproven::quarantine(check, path, raw, common.quarantine.as_ref());
     let file = provider?;
     let asked = raw.respond_within.map(|duration| duration.0).or(file.respond_within);
     let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
@@ -80,6 +82,10 @@ pub(super) fn source(
         }
         (Some(mut scheme), false) => {
             tolerance(check, path, raw, &mut scheme);
+            if quarantine.is_some() && scheme.presents_credential() {
+                let why = "the scheme presents the secret itself, which is never kept: nothing could be verified later";
+                check.error(&path.key("quarantine"), why);
+            }
             Authentication::Signed { scheme: Box::new(scheme), keys: keys? }
         }
         (None, false) => return None,
@@ -98,9 +104,12 @@ pub(super) fn source(
         max_body_bytes,
         respond_within,
         body_timeout,
+        report_only,
+        quarantine,
     };
     dead_letters_apart(check, path, &source);
     warn_of(check, path, &source);
+    coverage::check(check, path, &source, raw.strict_fields == Some(true));
     Some(source)
 }
 
@@ -340,20 +349,6 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
             message,
             "whoever has seen one request can send another body with its credential",
         );
-    }
-    let unsigned = |places: &[Expression]| {
-        places.iter().any(|place| match place {
-            Expression::Header(names) => names.iter().any(|name| !coverage.header(name)),
-            Expression::Json(pointer) => !coverage.json(pointer),
-        })
-    };
-    if unsigned(&source.provider.message_id) && source.key == super::KeyFrom::MessageId {
-        let message = "the key comes from a value that the signature does not cover".to_owned();
-        check.warn(path, message, "with `key: body_sha256` a replayed request keeps its key");
-    }
-    if unsigned(&source.provider.event_type) {
-        let message = "the event type comes from a value that the signature does not cover".to_owned();
-        check.warn(path, message, "a replayed request can be given another type, and so another topic");
     }
     let named: Vec<_> = source.topics.entries();
     if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {

@@ -15,7 +15,7 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawConfig, RawProperty, RawServer};
 use super::scheme::Binding;
 use super::source::{self, Common};
-use super::{Config, Invalid, Server, preset, secret};
+use super::{Config, Invalid, Server, preset, secret, unproven};
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
 use crate::signature::{Account, Content};
 use crate::topic::TopicName;
@@ -78,16 +78,11 @@ fn config(
         );
     }
     let kafka = kafka(check, &root.key("kafka"), &raw.kafka, env);
-    let dead_letter_text = raw.dead_letter.as_deref().unwrap_or("webhooks.dead-letter");
-    let dead_letter = match TopicName::parse(dead_letter_text) {
-        Ok(topic) => Some(topic),
-        Err(why) => {
-            check.error(&root.key("dead_letter"), why);
-            None
-        }
-    };
+    let dead_letter = dead_letter(check, raw.dead_letter.as_deref().unwrap_or("webhooks.dead-letter"));
     let body_timeout = raw.server.body_timeout.map(|duration| duration.0);
-    let common = Common { server: server.as_ref(), kafka: &kafka, dead_letter, body_timeout, env };
+    let quarantine = unproven::section(check, raw.quarantine.as_ref());
+    let common =
+        Common { server: server.as_ref(), kafka: &kafka, dead_letter, body_timeout, quarantine, env };
     let at = root.key("sources");
     let (mut sources, mut disabled) = (Vec::new(), Vec::new());
     let mut paths: HashMap<String, String> = HashMap::new();
@@ -107,6 +102,8 @@ fn config(
         }
         sources.extend(source::source(check, &path, name, raw, served_at, &common).map(Arc::new));
     }
+    unproven::topics_apart(check, &sources);
+    unproven::unused_section(check, raw.quarantine.as_ref(), &sources);
     if sources.is_empty() && !check.has_error_below(&at) {
         check.missing(
             &root,
@@ -126,6 +123,10 @@ fn config(
         disabled,
         warnings: Vec::new(),
     })
+}
+
+fn dead_letter(check: &mut Checker<'_>, name: &str) -> Option<TopicName> {
+    TopicName::parse(name).map_err(|why| check.error(&Path::root().key("dead_letter"), why)).ok()
 }
 
 fn address(check: &mut Checker<'_>, path: &Path, text: Option<&str>, default: &str) -> Option<SocketAddr> {

@@ -11,8 +11,8 @@ use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::{HeaderMap, HeaderName};
 use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +26,7 @@ use crate::topic::TopicName;
 pub const DEAD_LETTER_TYPE: &str = "hookbridge.dead_letter";
 
 /// The longest value of a request header that is copied to the record, in octets.
-const MAX_COPIED_HEADER: usize = 8 * 1024;
+pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
 
 /// One record.
 #[derive(Debug)]
@@ -70,16 +70,16 @@ pub fn encode(routed: Routed) -> Record {
     }
 }
 
-fn header<'a, V: ?Sized>(key: &'a str, value: &'a V) -> Header<'a, &'a V> {
+pub(super) fn header<'a, V: ?Sized>(key: &'a str, value: &'a V) -> Header<'a, &'a V> {
     Header { key, value: Some(value) }
 }
 
-fn received_ms(ticket: &Ticket) -> i64 {
+pub(super) fn received_ms(ticket: &Ticket) -> i64 {
     let since = ticket.arrived.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteString {
+pub(super) fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteString {
     let key = match ticket.source.key {
         KeyFrom::MessageId => message_id.text().clone(),
         KeyFrom::BodySha256 => ByteString::from(hex::encode(Sha256::digest(data))),
@@ -92,7 +92,7 @@ fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteString {
 
 /// The attributes that CloudEvents requires, and the time of receipt: no provider's own time is known to
 /// mean when the event happened.
-fn cloud_event(ticket: &Ticket, message_id: &Field, event_type: Option<&Field>) -> OwnedHeaders {
+pub(super) fn cloud_event(ticket: &Ticket, message_id: &Field, event_type: Option<&Field>) -> OwnedHeaders {
     let event_type = event_type.map_or(DEAD_LETTER_TYPE, |event_type| event_type.text());
     let time = humantime::format_rfc3339_millis(ticket.arrived.wall).to_string();
     OwnedHeaders::new_with_capacity(16)
@@ -115,7 +115,7 @@ fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'st
 
 /// What is taken over from the request: only what is named here or by the scheme, never anything a sender
 /// makes up.
-fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHeaders) -> OwnedHeaders {
+pub(super) fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHeaders) -> OwnedHeaders {
     if let Some(value) = request.get(CONTENT_TYPE).filter(|value| value.len() <= MAX_COPIED_HEADER) {
         headers = headers.insert(header("content-type", value.as_bytes()));
     }
@@ -123,12 +123,17 @@ fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHeaders) -> Ow
         Some(value) => headers.insert(header("traceparent", value.as_bytes())),
         None => headers.insert(header("traceparent", &new_traceparent())),
     };
-    for name in ticket.source.authentication.headers() {
+    for name in ticket.source.authentication.headers().filter(|name| !is_credential(name)) {
         if let Some(value) = request.get(name).filter(|value| value.len() <= MAX_COPIED_HEADER) {
             headers = headers.insert(header(name.as_str(), value.as_bytes()));
         }
     }
     headers
+}
+
+/// Whether the header is known to hold a credential: no provider file can name it, and no record ever has it.
+pub(super) fn is_credential(name: &HeaderName) -> bool {
+    [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
 }
 
 /// A trace that begins here, not sampled. Its ids must be unlike others, not hard to guess: the seeds of the

@@ -2,15 +2,19 @@
 //!
 //! Each station is a file, takes the previous station's type *by value* and gives the next: leaving one out
 //! or swapping two does not compile. Only [`verify`](verify::verify) makes a [`Verified`], only
-//! [`produce`](produce::produce) an [`Acknowledged`], and only a 2xx has either behind it.
+//! [`produce`](produce::produce) an [`Acknowledged`], and only a 2xx has either behind it. What is not genuine
+//! leaves the path at `verify`: refused; refused and kept apart by [`quarantine`]; or, under `verification:
+//! report_only`, published apart by [`report_only`].
 
 pub mod body;
 pub mod encode;
 pub mod extract;
 pub mod limits;
 pub mod produce;
+pub mod quarantine;
 pub mod rejection;
 pub mod reply;
+pub mod report_only;
 pub mod route;
 pub mod source;
 pub mod verify;
@@ -24,11 +28,12 @@ pub use body::Received;
 pub use produce::Acknowledged;
 pub use rejection::Rejection;
 pub use reply::Accepted;
-pub use verify::Verified;
+pub use verify::{Suspect, Unverified, Verified};
 
 use crate::app::App;
 use limits::Arrival;
 use route::Route;
+use verify::Unproven;
 
 /// Takes a request, whose body has not been read, to its answer.
 pub async fn handle<B>(app: &App, request: Request<B>) -> Response<Full<Bytes>>
@@ -56,7 +61,15 @@ where
     let admitted = limits::admit(app, request, arrived)?;
     let addressed = source::address(app, admitted)?;
     let received = body::read(addressed).await?;
-    let verified = verify::verify(received)?;
+    let verified = match verify::verify(received) {
+        Ok(verified) => verified,
+        Err(Unproven::Refused(rejection)) => return Err(rejection),
+        Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),
+        Err(Unproven::Unverified(unverified)) => {
+            let record = report_only::encode(app.metrics(), *unverified);
+            return Ok(Accepted::Delivered(produce::produce(app, record).await?));
+        }
+    };
     let extracted = extract::extract(verified);
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,

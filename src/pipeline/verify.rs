@@ -2,15 +2,20 @@
 //!
 //! Takes [`Received`]. Gives [`Verified`], of which this file is the only maker: the field is private, the type
 //! can't be cloned, and the module has no children that could see it. Refuses with the `Signature…`,
-//! `HeaderRepeated` and `TimestampOutsideTolerance` rejections.
+//! `HeaderRepeated` and `TimestampOutsideTolerance` rejections; where the source says so, what is refused is a
+//! [`Suspect`], which can be kept for another look, or an [`Unverified`], which is published as such. Neither is
+//! ever a [`Verified`], and no station takes the one for the other.
 //!
 //! The rules themselves stand in [`crate::signature`].
 
+use std::sync::Arc;
+
 use super::Rejection;
 use super::body::Received;
-use crate::config::Authentication;
+use crate::config::{Authentication, Quarantine};
 use crate::signature::message::at_most_one_header;
 use crate::signature::{Coverage, Message, UnixSeconds};
+use crate::topic::TopicName;
 
 /// Evidence that a request was signed by a holder of one of its source's secrets, or that its source says,
 /// in so many words, that it accepts unsigned requests.
@@ -26,11 +31,49 @@ pub struct Verified {
     request: Received,
 }
 
+/// What is left of a request that is not genuine.
+#[derive(Debug)]
+#[must_use]
+pub enum Unproven {
+    /// The refusal.
+    Refused(Rejection),
+    /// The refusal, and what may be kept of the request: the source says `quarantine: true`.
+    Suspect(Box<Suspect>),
+    /// The request, which its source publishes all the same: `verification: report_only`.
+    Unverified(Box<Unverified>),
+}
+
+/// A request that is refused, and may be kept for another look: it was presented with a signature, which another
+/// secret may give. Only [`verify`] makes it.
+#[derive(Debug)]
+#[must_use]
+pub struct Suspect {
+    request: Received,
+    why: Rejection,
+    quarantine: Arc<Quarantine>,
+}
+
+/// A request whose signature fails, of a source that only reports it. Only [`verify`] makes it.
+#[derive(Debug)]
+#[must_use]
+pub struct Unverified {
+    request: Received,
+    why: Rejection,
+    topic: TopicName,
+}
+
 /// Verifies a request, as of the time when it arrived.
 ///
 /// # Errors
 /// See the head of this file.
-pub fn verify(request: Received) -> Result<Verified, Rejection> {
+pub fn verify(request: Received) -> Result<Verified, Unproven> {
+    match prove(&request) {
+        Ok(()) => Ok(Verified { request }),
+        Err(why) => Err(unproven(request, why)),
+    }
+}
+
+fn prove(request: &Received) -> Result<(), Rejection> {
     let source = &request.ticket.source;
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
@@ -44,7 +87,43 @@ pub fn verify(request: Received) -> Result<Verified, Rejection> {
         }
         Authentication::DangerUnsigned => {}
     }
-    Ok(Verified { request })
+    Ok(())
+}
+
+/// What the source says of a request that is refused for this reason.
+fn unproven(request: Received, why: Rejection) -> Unproven {
+    let source = &request.ticket.source;
+    if let Some(report_only) = &source.report_only {
+        let topic = report_only.topic.clone();
+        return Unproven::Unverified(Box::new(Unverified { request, why, topic }));
+    }
+    match &source.quarantine {
+        Some(quarantine) if may_be_proved_later(&why) => {
+            let quarantine = Arc::clone(quarantine);
+            Unproven::Suspect(Box::new(Suspect { request, why, quarantine }))
+        }
+        _ => Unproven::Refused(why),
+    }
+}
+
+/// Whether another secret, or a scheme put right, may find the request genuine. Without a signature nothing will;
+/// and a signed time that was wrong on arrival is what a replay looks like, which must not be let in later.
+fn may_be_proved_later(why: &Rejection) -> bool {
+    matches!(why, Rejection::SignatureMismatch(_) | Rejection::SignatureMalformed(_))
+}
+
+impl Suspect {
+    /// The request, why it is refused, and the rules by which it may be kept.
+    pub(super) fn into_parts(self) -> (Received, Rejection, Arc<Quarantine>) {
+        (self.request, self.why, self.quarantine)
+    }
+}
+
+impl Unverified {
+    /// The request, what speaks against it, and the one topic it may go to.
+    pub(super) fn into_parts(self) -> (Received, Rejection, TopicName) {
+        (self.request, self.why, self.topic)
+    }
 }
 
 impl Verified {

@@ -42,6 +42,7 @@ pub struct Metrics {
     late_deliveries: Counter<u64>,
     dead_letters: Counter<u64>,
     dropped: Counter<u64>,
+    not_genuine: NotGenuine,
     generation: Arc<AtomicU64>,
 }
 
@@ -107,6 +108,7 @@ impl Metrics {
                 .u64_counter("hookbridge.events.dropped")
                 .with_description("Events acknowledged and not published, as configured")
                 .build(),
+            not_genuine: NotGenuine::new(&meter),
             generation,
             meter,
             _provider: provider,
@@ -190,6 +192,21 @@ impl Metrics {
         self.dropped.add(1, &[of_source(source)]);
     }
 
+    /// A request whose signature fails goes to the topic for those, since its source only reports it.
+    pub(crate) fn unverified(&self, source: &Arc<str>, error_type: &'static str) {
+        self.not_genuine.unverified.add(1, &[of_source(source), KeyValue::new("error.type", error_type)]);
+    }
+
+    /// A refused request is on its way to the quarantine.
+    pub(crate) fn quarantined(&self, source: &Arc<str>, error_type: &'static str) {
+        self.not_genuine.quarantined.add(1, &[of_source(source), KeyValue::new("error.type", error_type)]);
+    }
+
+    /// A refused request is not kept, for this reason.
+    pub(crate) fn quarantine_skipped(&self, source: &Arc<str>, reason: &'static str) {
+        self.not_genuine.skipped.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
+    }
+
     pub(crate) fn producer_generation(&self, number: u64) {
         self.generation.store(number, Ordering::Relaxed);
     }
@@ -202,6 +219,28 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+}
+
+/// What is counted of requests whose signature fails, beside the rejections.
+#[derive(Debug)]
+struct NotGenuine {
+    unverified: Counter<u64>,
+    quarantined: Counter<u64>,
+    skipped: Counter<u64>,
+}
+
+impl NotGenuine {
+    fn new(meter: &Meter) -> Self {
+        let counter = |name, description| meter.u64_counter(name).with_description(description).build();
+        Self {
+            unverified: counter(
+                "hookbridge.unverified",
+                "Requests whose signature fails, published as such under verification: report_only",
+            ),
+            quarantined: counter("hookbridge.quarantined", "Refused requests handed to Kafka to be kept"),
+            skipped: counter("hookbridge.quarantine.skipped", "Refused requests not kept, by reason"),
+        }
     }
 }
 

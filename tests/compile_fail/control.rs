@@ -11,8 +11,9 @@ use hookbridge::pipeline::extract::extract;
 use hookbridge::pipeline::produce::produce;
 use hookbridge::pipeline::reply::reply;
 use hookbridge::pipeline::route::{Route, route};
-use hookbridge::pipeline::verify::verify;
+use hookbridge::pipeline::verify::{Unproven, verify};
 use hookbridge::pipeline::{Accepted, Acknowledged, Received, Rejection, Verified};
+use hookbridge::pipeline::{quarantine, report_only};
 
 pub fn is_clone<T: Clone>() {}
 pub fn is_default<T: Default>() {}
@@ -25,8 +26,13 @@ pub fn traits() {
     is_clone::<Rejection>();
 }
 
-pub fn to_a_record(received: Received) -> Result<Record, Rejection> {
-    let verified: Verified = verify(received)?;
+pub fn to_a_record(app: &App, received: Received) -> Result<Record, Rejection> {
+    let verified: Verified = match verify(received) {
+        Ok(verified) => verified,
+        Err(Unproven::Refused(rejection)) => return Err(rejection),
+        Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),
+        Err(Unproven::Unverified(unverified)) => return Ok(report_only::encode(app.metrics(), *unverified)),
+    };
     match route(extract(verified))? {
         Route::Publish(routed) => Ok(encode(routed)),
         Route::Drop(_) => Err(Rejection::Draining),

@@ -29,6 +29,7 @@ pub(crate) struct Plan {
     topic: Option<Vec<(String, String)>>,
     secrets: String,
     sections: [(&'static str, Vec<String>); 2],
+    top: String,
     options: Vec<String>,
     more_sources: String,
     more_topics: Vec<String>,
@@ -55,6 +56,7 @@ impl Plan {
             topic: Some(Vec::new()),
             secrets: format!("[{{ env: {SECRET} }}]"),
             sections: [("server", Vec::new()), ("kafka", Vec::new())],
+            top: String::new(),
             options: Vec::new(),
             more_sources: String::new(),
             more_topics: Vec::new(),
@@ -124,6 +126,12 @@ impl Plan {
         self
     }
 
+    /// A line beside `server`, `kafka` and `sources`.
+    pub(crate) fn top(mut self, line: &str) -> Plan {
+        writeln!(self.top, "{line}").expect("write to a string");
+        self
+    }
+
     /// A line of the source.
     pub(crate) fn option(mut self, line: &str) -> Plan {
         self.options.push(line.to_owned());
@@ -172,10 +180,11 @@ impl Plan {
         };
         format!(
             "server:\n  listen: 127.0.0.1:0\n{}admin:\n  listen: 127.0.0.1:0\n\
-             kafka:\n  bootstrap.servers: {bootstrap}\n{}dead_letter: {dead_letter}\n\
+             kafka:\n  bootstrap.servers: {bootstrap}\n{}dead_letter: {dead_letter}\n{}\
              sources:\n  {}:\n    provider: {}\n    secrets: {}\n{}{}",
             lines(server, "  "),
             lines(kafka, "  "),
+            self.top,
             self.source,
             self.preset,
             self.secrets,

@@ -1,0 +1,98 @@
+//! Beside the path: a request whose signature fails, of a source that says `verification: report_only`.
+//!
+//! Takes [`Unverified`]. Gives its [`Record`], for the topic that `verify` has put into it and no other. Everything in
+//! it is marked: `hookbridge_verification: failed`, the reason, and ID and type as unsigned. It is counted and
+//! logged like a refusal, which it would be without those words in the configuration.
+
+use bytestring::ByteString;
+
+use super::body::Received;
+use super::encode::{Record, cloud_event, copied, header, key, received_ms};
+use super::extract::{Field, read};
+use super::verify::Unverified;
+use crate::signature::coverage::NOTHING;
+use crate::telemetry::metrics::Metrics;
+
+/// The `ce_type` of an unverified request that names no type, or none that can be read.
+pub const UNVERIFIED_TYPE: &str = "hookbridge.unverified";
+
+/// Makes the record.
+pub fn encode(metrics: &Metrics, unverified: Unverified) -> Record {
+    let (request, why, topic) = unverified.into_parts();
+    let Received { ticket, headers: request_headers, body, .. } = request;
+    let source = &ticket.source;
+    let (message_id, event_type) = named(&source.provider, &request_headers, &body);
+
+    let error_type = why.code();
+    metrics.unverified(&source.name, error_type);
+    tracing::warn!(
+        source = &*source.name,
+        error.type = error_type,
+        reason = %why,
+        message_id = &**message_id.text(),
+        topic = %topic,
+        "request not verified, and published as such"
+    );
+    let headers = cloud_event(&ticket, &message_id, Some(&event_type))
+        .insert(header::<str>("hookbridge_source", &source.name))
+        .insert(header("hookbridge_verification", "failed"))
+        .insert(header("hookbridge_verification_error", error_type))
+        .insert(header("hookbridge_unsigned", "message_id,event_type"));
+    let headers = copied(&ticket, &request_headers, headers);
+    Record {
+        key: key(&ticket, &message_id, &body),
+        timestamp_ms: received_ms(&ticket),
+        ticket,
+        topic,
+        value: body,
+        headers,
+    }
+}
+
+/// The ID and the type that the request has for itself, as far as they can be read: a genuine one would have them
+/// at the same places. Nobody has signed them, whatever the scheme covers.
+fn named(
+    provider: &crate::config::Provider,
+    headers: &http::HeaderMap,
+    body: &bytes::Bytes,
+) -> (Field, Field) {
+    let (message_id, event_type) =
+        match read(&provider.message_id, &provider.event_type, headers, body, &NOTHING) {
+            Ok(event) => (event.message_id, Some(event.event_type)),
+            Err(defect) => (defect.message_id, defect.event_type),
+        };
+    let unsigned = |field: Field| Field::Unsigned(field.text().clone());
+    let none = || Field::Unsigned(ByteString::from_static(UNVERIFIED_TYPE));
+    (unsigned(message_id), event_type.map_or_else(none, unsigned))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::config::validate::provider_named;
+
+    #[test]
+    fn whatever_can_be_read_is_unsigned() {
+        let svix = provider_named("svix").unwrap().provider;
+        let hex = provider_named("generic-hex").unwrap().provider;
+        let mut headers = HeaderMap::new();
+        headers.insert("svix-id", "msg_1".parse().unwrap());
+        let hash = |body: &str| hex::encode(Sha256::digest(body));
+        for (provider, body, id, event_type) in [
+            (&svix, r#"{"type":"a"}"#, "msg_1".to_owned(), "a"),
+            (&svix, "not JSON", "msg_1".to_owned(), UNVERIFIED_TYPE),
+            (&svix, r#"{"type":{}}"#, "msg_1".to_owned(), UNVERIFIED_TYPE),
+            (&hex, r#"{"id":"evt_1","type":"a"}"#, "evt_1".to_owned(), "a"),
+            (&hex, r#"{"id":"a\nb","type":"a"}"#, hash(r#"{"id":"a\nb","type":"a"}"#), "a"),
+            (&hex, "", hash(""), UNVERIFIED_TYPE),
+        ] {
+            let found = named(provider, &headers, &Bytes::from(body));
+            let expected = (Field::Unsigned(id.into()), Field::Unsigned(event_type.into()));
+            assert_eq!(found, expected, "{body}");
+        }
+    }
+}
