@@ -8,6 +8,7 @@ use std::fmt;
 use http::HeaderName;
 
 use crate::json::Pointer;
+use crate::signature::Coverage;
 
 /// A place in a request where an ID or a type can stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,15 @@ impl Expression {
         match self {
             Self::Json(pointer) => Some(pointer),
             Self::Header(_) => None,
+        }
+    }
+
+    /// Whether a signature of this coverage covers what stands here, whichever of its headers it is.
+    #[must_use]
+    pub fn is_covered(&self, coverage: &Coverage) -> bool {
+        match self {
+            Self::Header(names) => names.iter().all(|name| coverage.header(name)),
+            Self::Json(pointer) => coverage.json(pointer),
         }
     }
 

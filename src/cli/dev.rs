@@ -19,8 +19,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::tail::Tail;
 use super::{fail, say, send};
 use crate::app::App;
-use crate::config::validate::{self, provider_named};
 use crate::config::{Config, preset};
+use crate::config::{catalogue, validate};
 use crate::kafka::embedded::EmbeddedBroker;
 use crate::server::{self, Ended};
 use crate::topic::TopicName;
@@ -143,7 +143,7 @@ async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<T
 async fn samples(app: &App, address: SocketAddr, tail: &Tail) -> Result<(), String> {
     wait_until("Kafka is not ready", || app.is_ready()).await?;
     for name in FIRST_FIVE {
-        let provider = provider_named(name)?;
+        let provider = catalogue::named(name)?;
         let request = send::sign(&provider, &secret_of(name), send::Event::default(), SystemTime::now())?;
         let url = format!("http://{address}/webhooks/{name}");
         let uri = url.parse().map_err(|error| format!("{url}: {error}"))?;

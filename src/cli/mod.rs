@@ -6,6 +6,7 @@
 pub mod check;
 pub mod completions;
 pub mod dev;
+pub mod providers;
 pub mod send;
 pub mod serve;
 mod tail;
@@ -55,6 +56,8 @@ enum Command {
     Dev(dev::Dev),
     /// Sign an event as a provider does, and post it.
     Send(send::Send),
+    /// List the providers that are known by name, explain one, or check a provider file of your own.
+    Providers(providers::Providers),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -87,6 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(file) => check::run(&file),
         Command::Dev(dev) => dev::run(dev),
         Command::Send(send) => send::run(&send),
+        Command::Providers(providers) => providers::run(&providers),
         Command::Completions(completions) => completions::run(&completions),
     }
 }

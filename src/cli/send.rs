@@ -18,8 +18,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{fail, say};
+use crate::config::catalogue;
 use crate::config::provider::ProviderFile;
-use crate::config::validate::provider_named;
 use crate::expression::Expression;
 use crate::json::Pointer;
 use crate::signature::UnixSeconds;
@@ -89,7 +89,7 @@ pub(super) fn run(send: &Send) -> ExitCode {
 }
 
 fn prepare(send: &Send) -> Result<(Uri, SignedRequest), String> {
-    let provider = provider_named(&send.provider)?;
+    let provider = catalogue::named(&send.provider)?;
     let url = match &send.url {
         Some(url) => url.clone(),
         None => format!("http://127.0.0.1:8080/webhooks/{}", send.provider)

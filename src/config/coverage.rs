@@ -22,14 +22,6 @@ impl Authentication {
             Self::DangerUnsigned => &NOTHING,
         }
     }
-
-    /// Whether the signature covers what stands at `place`, whichever of its headers it is.
-    fn signs(&self, place: &Expression) -> bool {
-        match place {
-            Expression::Header(names) => names.iter().all(|name| self.coverage().header(name)),
-            Expression::Json(pointer) => self.coverage().json(pointer),
-        }
-    }
 }
 
 /// Checks the fields that decide where a verified event goes.
@@ -85,7 +77,7 @@ fn unsigned_type(source: &Source) -> Option<String> {
 /// The first of `places` that is not signed. That a signed one comes before it does not help an event that has
 /// nothing there.
 fn first_unsigned(source: &Source, places: &[Expression]) -> Option<String> {
-    let at = places.iter().position(|place| !source.authentication.signs(place))?;
+    let at = places.iter().position(|place| !place.is_covered(source.authentication.coverage()))?;
     let place = &places[at];
     let before: Vec<String> = places[..at].iter().map(Expression::to_string).collect();
     Some(match before.is_empty() {

@@ -4,6 +4,7 @@
 //! and a hint. The way is `yaml` (a tree with positions) -> `document` (through serde) -> `raw` (the shape) -> `validate` (the rules),
 //! with `preset`, `provider` and `secret` for its parts.
 
+pub mod catalogue;
 mod checker;
 mod coverage;
 pub mod diagnostic;

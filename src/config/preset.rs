@@ -33,9 +33,15 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|(name, _)| *name)
 }
 
+/// The file of the preset called `name`.
+#[must_use]
+pub fn text(name: &str) -> Option<&'static str> {
+    PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
+}
+
 /// The preset called `name`, as it stands in its file.
 fn raw(name: &str) -> Option<RawProvider> {
-    let (_, text) = PRESETS.iter().find(|(preset, _)| *preset == name)?;
+    let text = text(name)?;
     let mut faults = Diagnostics::default();
     // That every preset can be read is shown by a test.
     Some(Document::parse(text, &mut faults)?.read(&mut faults))

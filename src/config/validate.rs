@@ -9,15 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checker::Checker;
-use super::diagnostic::{Diagnostics, Path, did_you_mean};
+use super::diagnostic::{Diagnostics, Path};
 use super::document::Document;
-use super::provider::{self, ProviderFile};
 use super::raw::{RawConfig, RawProperty, RawServer};
-use super::scheme::Binding;
 use super::source::{self, Common};
-use super::{Config, Invalid, Server, preset, secret, unproven};
+use super::{Config, Invalid, Server, secret, unproven};
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
-use crate::signature::{Account, Content};
 use crate::topic::TopicName;
 
 /// Kubernetes gives a pod 30 s by default; this leaves it time to go.
@@ -219,44 +216,6 @@ fn kafka(
         check.missing(path, "bootstrap.servers", "the brokers, such as `kafka:9092`");
     }
     kafka
-}
-
-/// The preset called `name`, checked, for those who sign rather than verify.
-///
-/// # Errors
-/// There is no such preset.
-pub(crate) fn provider_named(name: &str) -> Result<ProviderFile, String> {
-    provider_for(name, &example_account(name))
-}
-
-/// What a source that has not been configured could say about itself, so that every scheme can be tried.
-fn example_account(name: &str) -> Account {
-    let mut account = Account {
-        public_url: Some(format!("https://hooks.example.com/webhooks/{name}")),
-        ..Account::default()
-    };
-    if let Some(template) = preset::find(name).ok().and_then(|raw| raw.signature?.content)
-        && let Ok(content) = Content::parse(&template)
-    {
-        account.parameters =
-            content.parameters().map(|name| (name.to_owned(), "example".to_owned())).collect();
-    }
-    account
-}
-
-/// The preset called `name`, checked, for an account.
-///
-/// # Errors
-/// There is no such preset, or it needs more of the account.
-pub(crate) fn provider_for(name: &str, account: &Account) -> Result<ProviderFile, String> {
-    let names: Vec<&str> = preset::names().collect();
-    let raw = preset::find(name).map_err(|why| format!("{why}: {}", did_you_mean(name, &names)))?;
-    let mut faults = Diagnostics::default();
-    let empty = Document::parse("", &mut faults).ok_or("an empty document can't be read")?;
-    let mut check = Checker::new(&empty, &mut faults);
-    let root = Path::root();
-    let checked = provider::check(&mut check, &root, name, &raw, Some(&Binding { account, at: &root }));
-    checked.ok_or_else(|| format!("the preset `{name}` is broken: {:?}", faults.into_sorted().0))
 }
 
 #[cfg(test)]

@@ -73,12 +73,12 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::config::validate::provider_named;
+    use crate::config::catalogue;
 
     #[test]
     fn whatever_can_be_read_is_unsigned() {
-        let svix = provider_named("svix").unwrap().provider;
-        let hex = provider_named("generic-hex").unwrap().provider;
+        let svix = catalogue::named("svix").unwrap().provider;
+        let hex = catalogue::named("generic-hex").unwrap().provider;
         let mut headers = HeaderMap::new();
         headers.insert("svix-id", "msg_1".parse().unwrap());
         let hash = |body: &str| hex::encode(Sha256::digest(body));

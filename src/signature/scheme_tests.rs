@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
+use crate::config::catalogue;
 use crate::config::preset;
 use crate::config::provider::ProviderFile;
-use crate::config::validate::{provider_for, provider_named};
 use crate::pipeline::extract;
 use crate::signature::Account;
 
@@ -87,7 +87,7 @@ fn account(vectors: &Vectors) -> Account {
 
 fn check(path: &Path) -> (usize, usize) {
     let vectors = read(path);
-    let provider = provider_for(&vectors.provider, &account(&vectors)).unwrap();
+    let provider = catalogue::for_account(&vectors.provider, &account(&vectors)).unwrap();
     let scheme = provider.scheme.as_ref().unwrap();
     let (mut accepted, mut refused) = (0, 0);
     for case in &vectors.cases {
@@ -150,7 +150,7 @@ static BARE: LazyLock<(Scheme, Key)> =
     LazyLock::new(|| scheme_and_key("generic-hex", "a secret of sufficient length"));
 
 fn scheme_and_key(preset: &str, secret: &str) -> (Scheme, Key) {
-    let scheme = provider_named(preset).unwrap().scheme.unwrap();
+    let scheme = catalogue::named(preset).unwrap().scheme.unwrap();
     let key = scheme.key(secret).unwrap();
     (scheme, key)
 }

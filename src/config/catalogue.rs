@@ -1,0 +1,133 @@
+//! Providers outside any configuration: the presets, and files that a user writes.
+//!
+//! Takes a preset's name, or a provider file's text. Gives what it says, complete and checked, as it would be checked
+//! for a source. A scheme that signs what a source says about itself gets an example of it.
+
+use super::checker::Checker;
+use super::diagnostic::{Diagnostics, Invalid, Path, did_you_mean};
+use super::document::Document;
+use super::preset;
+use super::provider::{self, ProviderFile};
+use super::raw::RawProvider;
+use super::scheme::Binding;
+use crate::signature::{Account, Content};
+
+/// A provider file, as it stands and as it is understood.
+#[derive(Debug)]
+pub struct Entry {
+    /// The preset's name, or the file's.
+    pub name: String,
+    /// Everything that the file says, with what it extends filled in.
+    pub raw: RawProvider,
+    /// What is understood of it.
+    pub file: ProviderFile,
+    /// What a source has to say about itself, besides its secrets.
+    pub needs: Needs,
+}
+
+/// What a source has to say about itself, because its provider's scheme signs it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The URL that the provider posts to.
+    pub public_url: bool,
+    /// Parameters, by name.
+    pub parameters: Vec<String>,
+}
+
+impl Needs {
+    fn of(raw: &RawProvider) -> Self {
+        let signature = raw.signature.as_ref();
+        let content = signature.and_then(|signature| Content::parse(signature.content.as_deref()?).ok());
+        let twilio = signature.is_some_and(|s| s.native == Some(super::raw::RawNative::Twilio));
+        Self {
+            public_url: twilio || content.as_ref().is_some_and(Content::has_url),
+            parameters: content.iter().flat_map(Content::parameters).map(str::to_owned).collect(),
+        }
+    }
+
+    fn example(&self, name: &str) -> Account {
+        Account {
+            public_url: Some(format!("https://hooks.example.com/webhooks/{name}")),
+            parameters: self.parameters.iter().map(|name| (name.clone(), "example".to_owned())).collect(),
+        }
+    }
+}
+
+/// The preset called `name`, for those who sign rather than verify.
+///
+/// # Errors
+/// There is no such preset.
+pub(crate) fn named(name: &str) -> Result<ProviderFile, String> {
+    entry(name).map(|entry| entry.file)
+}
+
+/// The preset called `name`, whole.
+///
+/// # Errors
+/// There is no such preset.
+pub(crate) fn entry(name: &str) -> Result<Entry, String> {
+    let raw = find(name)?;
+    let needs = Needs::of(&raw);
+    let file = checked(name, &raw, &needs.example(name))?;
+    Ok(Entry { name: name.to_owned(), raw, file, needs })
+}
+
+/// The preset called `name`, for an account.
+///
+/// # Errors
+/// There is no such preset, or it needs more of the account.
+#[cfg(test)]
+pub(crate) fn for_account(name: &str, account: &Account) -> Result<ProviderFile, String> {
+    checked(name, &find(name)?, account)
+}
+
+fn find(name: &str) -> Result<RawProvider, String> {
+    let names: Vec<&str> = preset::names().collect();
+    preset::find(name).map_err(|why| format!("{why}: {}", did_you_mean(name, &names)))
+}
+
+fn checked(name: &str, raw: &RawProvider, account: &Account) -> Result<ProviderFile, String> {
+    let mut faults = Diagnostics::default();
+    let empty = Document::parse("", &mut faults).ok_or("an empty document can't be read")?;
+    let mut check = Checker::new(&empty, &mut faults);
+    let root = Path::root();
+    let checked = provider::check(&mut check, &root, name, raw, Some(&Binding { account, at: &root }));
+    let (errors, _) = faults.into_sorted();
+    match checked {
+        Some(checked) if errors.is_empty() => Ok(checked),
+        _ => Err(Invalid { file: name.to_owned(), errors }.to_string()),
+    }
+}
+
+/// A provider file of the user's own, called `file`.
+///
+/// # Errors
+/// Every fault in it.
+pub(crate) fn read(file: &str, text: &str) -> Result<Entry, Invalid> {
+    let mut faults = Diagnostics::default();
+    let entry = Document::parse(text, &mut faults).and_then(|mut document| {
+        let own: RawProvider = document.read(&mut faults);
+        let mut check = Checker::new(&document, &mut faults);
+        let root = Path::root();
+        let wanted = own.extends.clone();
+        let raw = match preset::complete(own) {
+            Ok(raw) => raw,
+            Err(why) => {
+                let names: Vec<&str> = preset::names().collect();
+                let hint = did_you_mean(wanted.as_deref().unwrap_or_default(), &names);
+                check.error_with(&root.key("extends"), (why, hint));
+                return None;
+            }
+        };
+        let needs = Needs::of(&raw);
+        let account = needs.example("custom");
+        let binding = Binding { account: &account, at: &root };
+        let checked = provider::check(&mut check, &root, "custom", &raw, Some(&binding))?;
+        Some(Entry { name: file.to_owned(), raw, file: checked, needs })
+    });
+    let (errors, _) = faults.into_sorted();
+    match entry {
+        Some(entry) if errors.is_empty() => Ok(entry),
+        _ => Err(Invalid { file: file.to_owned(), errors }),
+    }
+}
