@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use super::{ConfigFile, load, say};
 use crate::config::diagnostic::write_diagnostic;
@@ -92,6 +93,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             }
         }
     }
+    write_keys(out, &source.authentication, SystemTime::now())?;
     let key = match source.key {
         KeyFrom::MessageId => places(&provider.message_id, "SHA-256 of the body"),
         KeyFrom::BodySha256 => "SHA-256 of the body".to_owned(),
@@ -124,6 +126,20 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             Unmapped::Reject => "(answered 400)".to_owned(),
         };
         writeln!(out, "  topics      anything else -> {target}")?;
+    }
+    Ok(())
+}
+
+/// The names of the secrets, and when they are tried.
+fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime) -> std::fmt::Result {
+    let Authentication::Signed { keys, .. } = authentication else { return Ok(()) };
+    for key in keys {
+        let state = match (key.is_valid_at(now), key.window.is_over(now)) {
+            (true, _) => "",
+            (false, true) => " (not any more)",
+            (false, false) => " (not yet)",
+        };
+        writeln!(out, "  secret      {}, tried {}{state}", key.name, key.window)?;
     }
     Ok(())
 }

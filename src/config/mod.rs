@@ -8,6 +8,8 @@ mod checker;
 pub mod diagnostic;
 pub mod document;
 mod forms;
+mod look;
+pub mod named_key;
 pub mod preset;
 pub mod provider;
 pub mod raw;
@@ -19,6 +21,7 @@ pub mod validate;
 mod yaml;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +29,13 @@ use http::HeaderName;
 use rdkafka::ClientConfig;
 
 pub use diagnostic::{Diagnostic, Invalid, Position};
+pub use look::{Loaded, Look, load_stable};
+pub use named_key::{NamedKey, Window};
 pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
 
 use crate::kafka::properties::{self, Properties};
-use crate::signature::{Key, Scheme};
+use crate::signature::Scheme;
 use crate::topic::{TopicMap, TopicName};
 
 /// A configuration that has passed every check.
@@ -54,6 +59,8 @@ pub struct Config {
     pub disabled: Vec<String>,
     /// What is allowed and should be known.
     pub warnings: Vec<Diagnostic>,
+    /// The files that it refers to, secrets above all.
+    pub files: Vec<PathBuf>,
 }
 
 impl Config {
@@ -77,7 +84,7 @@ impl Config {
 }
 
 /// The public listener, and its limits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Address and port.
     pub listen: SocketAddr,
@@ -131,8 +138,8 @@ pub enum Authentication {
     Signed {
         /// The provider's scheme.
         scheme: Scheme,
-        /// The configured keys. Never empty.
-        keys: Vec<Key>,
+        /// The configured keys. Never empty, though none of them may be valid at some time.
+        keys: Vec<NamedKey>,
     },
     /// Not at all, as the configuration says in so many words.
     DangerUnsigned,
@@ -178,11 +185,21 @@ pub enum LoadError {
     Invalid(#[from] Invalid),
 }
 
+impl LoadError {
+    /// The files that the configuration refers to, as far as they could be told.
+    fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Unreadable { .. } => &[],
+            Self::Invalid(invalid) => &invalid.files,
+        }
+    }
+}
+
 /// Reads and checks the configuration in `file`, and the secrets it refers to.
 ///
 /// # Errors
 /// See [`LoadError`].
-pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
+pub fn load(file: &Path) -> Result<Config, LoadError> {
     use std::io::Read as _;
     let name = file.display().to_string();
     let unreadable = |source| LoadError::Unreadable { file: name.clone(), source };
@@ -192,6 +209,10 @@ pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(unreadable)?;
     let config = validate::parse(&name, &text, &|name| std::env::var(name).ok())?;
-    config.check_kafka().map_err(|diagnostic| Invalid { file: name, errors: vec![diagnostic] })?;
+    config.check_kafka().map_err(|diagnostic| Invalid {
+        file: name,
+        errors: vec![diagnostic],
+        files: config.files.clone(),
+    })?;
     Ok(config)
 }

@@ -39,7 +39,9 @@ const MAX_MAX_REQUESTS: usize = 500_000;
 /// Every fault, in the order of the file.
 pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Invalid> {
     let mut faults = Diagnostics::default();
+    let mut files = Vec::new();
     let config = Document::parse(text, &mut faults).and_then(|mut document| {
+        files = document.files();
         let raw: RawConfig = document.read(&mut faults);
         let mut check = Checker::new(&document, &mut faults);
         config(&mut check, file, raw, env)
@@ -49,9 +51,10 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
     match config {
         Some(mut config) if !failed => {
             config.warnings = warnings;
+            config.files = files;
             Ok(config)
         }
-        _ => Err(Invalid { file: file.to_owned(), errors }),
+        _ => Err(Invalid { file: file.to_owned(), errors, files }),
     }
 }
 
@@ -123,6 +126,7 @@ fn config(
         sources,
         disabled,
         warnings: Vec::new(),
+        files: Vec::new(),
     })
 }
 

@@ -6,9 +6,11 @@
 //!
 //! The rules themselves stand in [`crate::signature`].
 
+use std::sync::Arc;
+
 use super::Rejection;
 use super::body::Received;
-use crate::config::Authentication;
+use crate::config::{Authentication, Source};
 use crate::signature::scheme::at_most_one_header;
 use crate::signature::{Coverage, UnixSeconds};
 
@@ -17,13 +19,15 @@ use crate::signature::{Coverage, UnixSeconds};
 ///
 /// ```compile_fail
 /// fn forge(request: hookbridge::pipeline::Received) -> hookbridge::pipeline::Verified {
-///     hookbridge::pipeline::Verified { request }
+///     hookbridge::pipeline::Verified { request, key: None }
 /// }
 /// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Verified {
     request: Received,
+    /// Of the key that matched; none where nothing is verified.
+    key: Option<Arc<str>>,
 }
 
 /// Verifies a request, as of the time when it arrived.
@@ -35,14 +39,17 @@ pub fn verify(request: Received) -> Result<Verified, Rejection> {
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
     }
-    match &source.authentication {
+    let key = match &source.authentication {
         Authentication::Signed { scheme, keys } => {
-            let now = UnixSeconds::from_system_time(request.ticket.arrived.wall);
-            scheme.verify(keys, &request.headers, &request.body, now)?;
+            let arrived = request.ticket.arrived.wall;
+            let now = UnixSeconds::from_system_time(arrived);
+            let valid = || keys.iter().filter(|key| key.is_valid_at(arrived));
+            let matched = scheme.verify(valid().map(|key| &key.key), &request.headers, &request.body, now)?;
+            valid().nth(matched).map(|key| Arc::clone(&key.name))
         }
-        Authentication::DangerUnsigned => {}
-    }
-    Ok(Verified { request })
+        Authentication::DangerUnsigned => None,
+    };
+    Ok(Verified { request, key })
 }
 
 impl Verified {
@@ -53,6 +60,18 @@ impl Verified {
             Authentication::Signed { scheme, .. } => scheme.coverage(),
             Authentication::DangerUnsigned => Coverage::NONE,
         }
+    }
+
+    /// The source that it was sent to.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.request.ticket.source
+    }
+
+    /// The name of the key that signed it; `None` where the source accepts unsigned requests.
+    #[must_use]
+    pub fn key_name(&self) -> Option<&Arc<str>> {
+        self.key.as_ref()
     }
 
     /// The request, for the next station.

@@ -43,9 +43,9 @@ impl Scheme {
     ///
     /// # Errors
     /// See [`SignatureError`].
-    pub fn verify(
+    pub fn verify<'k>(
         &self,
-        keys: &[Key],
+        keys: impl IntoIterator<Item = &'k Key>,
         headers: &HeaderMap,
         body: &[u8],
         now: UnixSeconds,
@@ -67,9 +67,14 @@ impl Scheme {
         };
         let candidates = self.presented.read(presented)?;
         let values = Values { id, timestamp, body };
-        keys.iter()
-            .position(|key| candidates.contain(&key.sign(&self.content, &values)))
-            .ok_or(SignatureError::Mismatch { keys: keys.len() })
+        let mut tried = 0;
+        for key in keys {
+            if candidates.contain(&key.sign(&self.content, &values)) {
+                return Ok(tried);
+            }
+            tried += 1;
+        }
+        Err(SignatureError::Mismatch { keys: tried })
     }
 
     /// Signs a request: the headers that [`Scheme::verify`] will look for.
