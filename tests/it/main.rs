@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod mapping;
 mod refusals;
+mod reload;
 mod shutdown;
 mod slow_clients;
 mod tidy;
