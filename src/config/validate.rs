@@ -79,14 +79,7 @@ fn config(
         );
     }
     let kafka = kafka(check, &root.key("kafka"), &raw.kafka, env);
-    let dead_letter_text = raw.dead_letter.as_deref().unwrap_or("webhooks.dead-letter");
-    let dead_letter = match TopicName::parse(dead_letter_text) {
-        Ok(topic) => Some(topic),
-        Err(why) => {
-            check.error(&root.key("dead_letter"), why);
-            None
-        }
-    };
+    let dead_letter = dead_letter(check, raw.dead_letter.as_deref());
     let body_timeout = raw.server.body_timeout.map(|duration| duration.0);
     let common = Common { server: server.as_ref(), kafka: &kafka, dead_letter, body_timeout, env };
     let at = root.key("sources");
@@ -128,6 +121,16 @@ fn config(
         warnings: Vec::new(),
         files: Vec::new(),
     })
+}
+
+fn dead_letter(check: &mut Checker<'_>, text: Option<&str>) -> Option<TopicName> {
+    match TopicName::parse(text.unwrap_or("webhooks.dead-letter")) {
+        Ok(topic) => Some(topic),
+        Err(why) => {
+            check.error(&Path::root().key("dead_letter"), why);
+            None
+        }
+    }
 }
 
 fn address(check: &mut Checker<'_>, path: &Path, text: Option<&str>, default: &str) -> Option<SocketAddr> {

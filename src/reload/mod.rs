@@ -118,7 +118,9 @@ impl Reloader {
                 self.put_in_place(app, config, reason);
             }
             Err(faults) => {
-                self.failed = Some(Instant::now());
+                // What is no file stays none until something changes.
+                let can_mend_itself = self.read.as_ref().is_none_or(|look| look.not_a_file().is_none());
+                self.failed = can_mend_itself.then(Instant::now);
                 let file = self.file.display();
                 tracing::warn!(%file, reason, faults, "configuration not reloaded");
             }
@@ -167,5 +169,5 @@ fn ask(asked: &SyncSender<()>) {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "mod_tests.rs"]
 mod tests;

@@ -44,13 +44,13 @@ pub struct Metrics {
     dropped: Counter<u64>,
     verified: Counter<u64>,
     generation: Arc<AtomicU64>,
-    reloads: Counter<u64>,
     configuration: Arc<Configuration>,
 }
 
 /// What is known of the configuration that runs.
 #[derive(Debug)]
 struct Configuration {
+    reloads: Counter<u64>,
     /// Whether the file, as it was read last, is another one, and wrong.
     failed: AtomicBool,
     /// When it was read: seconds since 1970.
@@ -122,10 +122,6 @@ impl Metrics {
             verified: meter
                 .u64_counter("hookbridge.verified")
                 .with_description("Requests found genuine, by the name of the key that signed them")
-                .build(),
-            reloads: meter
-                .u64_counter("hookbridge.config.reloads")
-                .with_description("Readings of the configuration since the start, by outcome")
                 .build(),
             configuration: Configuration::observed_by(&meter),
             generation,
@@ -210,7 +206,7 @@ impl Metrics {
     /// The configuration was read again, and is in place, or is wrong.
     pub(crate) fn configuration_read(&self, in_place: bool) {
         let outcome = if in_place { "succeeded" } else { "failed" };
-        self.reloads.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
+        self.configuration.reloads.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
         self.configuration.failed.store(!in_place, Ordering::Relaxed);
         if in_place {
             self.configuration.read_at.store(now(), Ordering::Relaxed);
@@ -245,7 +241,12 @@ impl Metrics {
 impl Configuration {
     /// Read just now, and reported by `meter` whenever it is asked for.
     fn observed_by(meter: &Meter) -> Arc<Self> {
-        let this = Arc::new(Self { failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) });
+        let reloads = meter
+            .u64_counter("hookbridge.config.reloads")
+            .with_description("Readings of the configuration since the start, by outcome")
+            .build();
+        let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
+        let this = Arc::new(this);
         let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));
         meter
             .u64_observable_gauge("hookbridge.config.reload.failed")
