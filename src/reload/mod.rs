@@ -26,7 +26,7 @@ use fixed::Fixed;
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How long after a failure the same files are tried again: what is wrong may be none of them, as when there is no
-/// file descriptor left to open one with.
+/// file descriptor left to open one with. It is also how often files that never stay the same are complained of.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Logs what is allowed in `config` and should be known: at the start, and whenever it is read again.
@@ -47,6 +47,8 @@ pub struct Reloader {
     read: Option<Look>,
     /// How it looked last, if that is something else.
     changed: Option<Look>,
+    /// Since when it looks different every time.
+    restless: Option<Instant>,
     failed: Option<Instant>,
 }
 
@@ -54,7 +56,7 @@ impl Reloader {
     /// For the running configuration `config`, which was `read` from `file` and `files` when they looked so.
     #[must_use]
     pub fn new(file: PathBuf, config: &Config, files: Vec<PathBuf>, read: Option<Look>) -> Self {
-        Self { file, fixed: Fixed::of(config), files, read, changed: None, failed: None }
+        Self { file, fixed: Fixed::of(config), files, read, changed: None, restless: None, failed: None }
     }
 
     /// Starts: listens for SIGHUP from now on, which would otherwise end the process, and looks at the files until
@@ -97,21 +99,25 @@ impl Reloader {
     fn look(&mut self) -> Option<&'static str> {
         let now = Look::at(&self.files);
         if self.read.as_ref() == Some(&now) {
-            self.changed = None;
+            (self.changed, self.restless) = (None, None);
             let due = self.failed.is_some_and(|failed| failed.elapsed() >= TRY_AGAIN_AFTER);
             return due.then_some("it failed before");
         }
         // Somebody may be about to write more of it.
         let settled = self.changed.as_ref() == Some(&now);
         self.changed = Some(now);
+        let restless = self.restless.get_or_insert_with(Instant::now);
+        if !settled && restless.elapsed() >= TRY_AGAIN_AFTER {
+            *restless = Instant::now();
+            tracing::warn!(file = %self.file.display(), "not reloaded: the files are never the same for two looks");
+        }
         settled.then_some("a file has changed")
     }
 
     fn read(&mut self, app: &App, reason: &'static str) {
-        self.changed = None;
+        (self.changed, self.restless) = (None, None);
         let Some(loaded) = self.load() else { return };
         let result = loaded.and_then(|config| self.fixed.admit(&config).map(|()| config));
-        app.metrics().configuration_read(result.is_ok());
         match result {
             Ok(config) => {
                 self.failed = None;
@@ -121,6 +127,7 @@ impl Reloader {
                 // What is no file stays none until something changes.
                 let can_mend_itself = self.read.as_ref().is_none_or(|look| look.not_a_file().is_none());
                 self.failed = can_mend_itself.then(Instant::now);
+                app.metrics().configuration_read(false);
                 let file = self.file.display();
                 tracing::warn!(%file, reason, faults, "configuration not reloaded");
             }
@@ -140,7 +147,7 @@ impl Reloader {
         self.files = files;
         self.read = look;
         if self.read.is_none() {
-            tracing::info!("the configuration changes while it is read; waiting for the end of that");
+            tracing::warn!(file = %self.file.display(), "not reloaded: the files change while they are read");
             return None;
         }
         Some(result.map_err(|error| error.to_string()))
@@ -159,6 +166,7 @@ impl Reloader {
         }
         let sources = config.sources.len();
         app.put_sources_in_place(config.sources);
+        app.metrics().configuration_read(true);
         tracing::info!(config = config.file, sources, reason, "configuration reloaded");
     }
 }

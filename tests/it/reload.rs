@@ -35,18 +35,25 @@ fn edit(scene: &Scene, from: &str, to: &str) {
     replace(scene.bridge.file(), &before.replacen(from, to, 1));
 }
 
-/// Waits until the log has as many lines with this message, and no more.
-fn wait_for(scene: &Scene, message: &str, count: usize) {
-    let what = format!("{count} lines in the log: {message}");
-    eventually(SOON, &what, || (scene.bridge.log().count(message) >= count).then_some(()));
-    assert_eq!(scene.bridge.log().count(message), count, "{message}");
+/// How many lines with this message there are in the log.
+fn count(scene: &Scene, message: &str) -> usize {
+    scene.bridge.log().count(message, |_| true)
 }
 
-/// Asks for a reload, and waits for the line that says how it went.
+/// Waits until the log has as many lines with this message, and no more.
+fn wait_for(scene: &Scene, message: &str, lines: usize) {
+    let what = format!("{lines} lines in the log: {message}");
+    eventually(SOON, &what, || (count(scene, message) >= lines).then_some(()));
+    assert_eq!(count(scene, message), lines, "{message}");
+}
+
+/// Asks for a reload, and waits for the line that says how it went. On a machine that is slow, a look at the files may
+/// have come before it.
 fn hang_up(scene: &Scene, message: &str) {
-    let before = scene.bridge.log().count(message);
+    let asked = || scene.bridge.log().count(message, |line| line["reason"] == "SIGHUP");
+    let before = asked();
     scene.bridge.signal("HUP");
-    wait_for(scene, message, before + 1);
+    eventually(SOON, message, || (asked() > before).then_some(()));
 }
 
 fn reloads(scene: &Scene, outcome: &str) -> f64 {
@@ -83,10 +90,9 @@ fn a_hangup_puts_a_new_secret_in_place() {
 
     replace(&file, new.secret());
     hang_up(&scene, RELOADED);
-    assert!(scene.bridge.log().find(RELOADED, |line| line["reason"] == "SIGHUP").is_some());
     assert_eq!((send(&scene, &old, "msg_3"), send(&scene, &new, "msg_4")), (401, 200));
     assert_eq!((verified(&scene, "current"), verified(&scene, "1")), (2.0, 0.0));
-    assert_eq!((reloads(&scene, "succeeded"), reloads(&scene, "failed")), (1.0, 0.0));
+    assert!(reloads(&scene, "succeeded") >= 1.0 && reloads(&scene, "failed") == 0.0);
     let keys: Vec<_> = scene.records().into_iter().map(|record| record.key).collect();
     assert_eq!(keys, ["msg_1", "msg_4"]);
     for secret in [old.secret(), new.secret()] {
@@ -171,7 +177,8 @@ fn a_key_is_rotated_under_load_and_every_event_is_received() {
     let by_new = records.iter().filter(|record| new.verifies(record)).count();
     assert_eq!(by_old + by_new, records.len(), "what was signed is what landed");
     assert!(by_old >= 2 * EVENTS_EACH_PHASE && by_new >= 2 * EVENTS_EACH_PHASE, "{by_old} and {by_new}");
-    assert_eq!(scene.bridge.log().count("request refused"), 1, "the late one");
+    // The late one, and no other.
+    wait_for(&scene, "request refused", 1);
 }
 
 #[test]
@@ -217,7 +224,7 @@ fn no_kind_of_broken_file_is_put_in_place() {
             "{what}: {}",
             scene.bridge.log().text()
         );
-        assert_eq!(reloads(&scene, "failed"), failures, "{what}");
+        assert!(reloads(&scene, "failed") >= failures, "{what}");
         scene.send(&scene.event(&unique("msg"))).assert_received();
         assert_eq!(scene.bridge.readyz(), Some(200), "{what}");
     };
@@ -342,12 +349,13 @@ fn a_reload_warns_again_and_brings_no_further_topics_into_being() {
         plan.option(&format!("topics: {{ '*': '{prefix}.{{type}}' }}")).topic(&format!("{prefix}.one"));
     let scene = plan.source("open", "{ danger_accept_unsigned: true }").start();
     let warning = "requests are accepted without any signature";
-    assert_eq!(scene.bridge.log().count(warning), 1);
+    assert_eq!(count(&scene, warning), 1);
     scene.send(&scene.event_of("one", "msg_1")).assert_received();
     hang_up(&scene, RELOADED);
-    assert_eq!(scene.bridge.log().count(warning), 2);
-    scene.send(&scene.event_of("one", "msg_2")).assert_received();
+    assert!(count(&scene, warning) >= 2);
+    // The other type first: it must not take the place that is taken.
     scene.send(&scene.event_of("two", "msg_3")).assert_received();
+    scene.send(&scene.event_of("one", "msg_2")).assert_received();
     let dead: Vec<_> = scene.dead_letters().into_iter().map(|record| record.key).collect();
     assert_eq!(dead, ["msg_3"]);
     assert_eq!(scene.records_of(&format!("{prefix}.one")).len(), 2);
@@ -381,7 +389,6 @@ fn a_secret_is_tried_in_its_window_alone() {
         (send(&scene, &scene.signer, &unique("msg")) == 401).then_some(())
     });
     assert!(SystemTime::now() > ends);
-    assert_eq!(scene.bridge.log().count(RELOADED), 1);
     let reason = "none of the 0 secrets that are valid now gives any of the presented signatures";
-    assert!(scene.bridge.log().find("request refused", |line| line["reason"] == reason).is_some());
+    eventually(SOON, reason, || scene.bridge.log().find("request refused", |line| line["reason"] == reason));
 }

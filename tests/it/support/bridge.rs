@@ -60,11 +60,11 @@ impl Log {
         parsed.find(|line| line["message"] == message && accept(line))
     }
 
-    /// How many lines have this message.
-    pub(crate) fn count(&self, message: &str) -> usize {
+    /// How many lines have this message and are such that `accept` takes them.
+    pub(crate) fn count(&self, message: &str, accept: impl Fn(&Value) -> bool) -> usize {
         let lines = self.0.lock().expect("the log");
         let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        parsed.filter(|line| line["message"] == message).count()
+        parsed.filter(|line| line["message"] == message && accept(line)).count()
     }
 
     /// As long as this is held nobody reads what the process says, and its pipe fills.
