@@ -1,12 +1,14 @@
-//! The running service, as one immutable value that everything shares.
+//! The running service, as one value that everything shares.
 //!
 //! Takes a [`Config`]. Gives an [`App`]: the sources by path, the budget, the producer and the metrics. What a
-//! request needs it finds here.
+//! request needs it finds here. The sources are one immutable value, which [`crate::reload`] puts another in the place
+//! of; a request keeps the source that it began with.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use rdkafka::error::KafkaError;
 
 use crate::budget::Budget;
@@ -14,9 +16,12 @@ use crate::config::{Config, Source};
 use crate::kafka::slot::ProducerSlot;
 use crate::telemetry::metrics::Metrics;
 
+/// The sources, by path.
+type Sources = HashMap<String, Arc<Source>>;
+
 /// The running service.
 pub struct App {
-    sources: HashMap<String, Arc<Source>>,
+    sources: ArcSwap<Sources>,
     budget: Arc<Budget>,
     producer: ProducerSlot,
     metrics: Arc<Metrics>,
@@ -34,6 +39,10 @@ pub enum SetUpError {
     Metrics(#[source] opentelemetry_sdk::error::OTelSdkError),
 }
 
+fn by_path(sources: impl IntoIterator<Item = Arc<Source>>) -> Sources {
+    sources.into_iter().map(|source| (source.path.clone(), source)).collect()
+}
+
 impl App {
     /// Sets the service up. Kafka need not be there yet: readiness tells.
     ///
@@ -46,7 +55,7 @@ impl App {
         let producer =
             ProducerSlot::start(config.producer(), config.dead_letter.clone(), Arc::clone(&metrics))
                 .map_err(SetUpError::Producer)?;
-        let sources = config.sources.iter().map(|source| (source.path.clone(), Arc::clone(source))).collect();
+        let sources = ArcSwap::from_pointee(by_path(config.sources.iter().cloned()));
         let app = Arc::new(Self { sources, budget, producer, metrics, draining: AtomicBool::new(false) });
         let observed = Arc::downgrade(&app);
         app.metrics.observe(&app.budget, move || observed.upgrade().is_some_and(|app| app.is_ready()));
@@ -55,8 +64,24 @@ impl App {
 
     /// The source that is served at exactly this path.
     #[must_use]
-    pub fn source_at(&self, path: &str) -> Option<&Arc<Source>> {
-        self.sources.get(path)
+    pub fn source_at(&self, path: &str) -> Option<Arc<Source>> {
+        self.sources.load().get(path).cloned()
+    }
+
+    /// Serves `sources` from now on, and no others. Requests that have theirs already keep it.
+    ///
+    /// What bounds the topics that `{type}` may name is kept for a source of the same name whose mapping is the same,
+    /// or each reload would allow as many again.
+    pub fn put_sources_in_place(&self, mut sources: Vec<Arc<Source>>) {
+        let before = self.sources.load();
+        for source in &mut sources {
+            let former = before.values().find(|former| former.name == source.name);
+            // Nobody else has the new ones yet.
+            if let (Some(former), Some(source)) = (former, Arc::get_mut(source)) {
+                source.topics.go_on_from(&former.topics);
+            }
+        }
+        self.sources.store(Arc::new(by_path(sources)));
     }
 
     /// What may be under way.

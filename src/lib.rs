@@ -10,6 +10,7 @@
 //! - [`kafka`]: the producer, what a request waits for, and how it heals.
 //! - [`config`]: from a YAML file to values that can't be wrong.
 //! - [`app`]: the running service as one value; [`server`]: listeners, health and the end of the process.
+//! - [`reload`]: the configuration, read again while the service runs.
 //! - [`telemetry`]: metrics and logs. [`cli`]: the commands.
 //!
 //! Two invariants hold the promises. Only [`pipeline::verify`] makes a [`pipeline::Verified`], and nothing
@@ -27,6 +28,7 @@ pub mod expression;
 pub mod json;
 pub mod kafka;
 pub mod pipeline;
+pub mod reload;
 pub mod server;
 pub mod signature;
 pub mod telemetry;

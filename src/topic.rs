@@ -243,8 +243,8 @@ pub enum Destination {
 pub struct TopicMap {
     exact: HashMap<String, Target>,
     globs: Vec<(Glob, Target)>,
-    /// The topics that `{type}` has named, by event type.
-    named: RwLock<HashMap<String, TopicName>>,
+    /// The topics that `{type}` has named, by event type. Shared with the same mapping of an earlier configuration.
+    named: Arc<RwLock<HashMap<String, TopicName>>>,
     max_topics: usize,
 }
 
@@ -260,7 +260,15 @@ impl TopicMap {
             }
         }
         globs.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
-        Self { exact, globs, named: RwLock::default(), max_topics }
+        Self { exact, globs, named: Arc::default(), max_topics }
+    }
+
+    /// Counts the topics that `former` has named among its own, if both map alike: they are there already. Another
+    /// mapping gives other names, and counts from nothing. `max_topics` may differ.
+    pub fn go_on_from(&mut self, former: &Self) {
+        if self.exact == former.exact && self.globs == former.globs {
+            self.named = Arc::clone(&former.named);
+        }
     }
 
     /// What the configuration says of `event_type`: the exact name first, then the most specific glob.

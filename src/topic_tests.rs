@@ -46,6 +46,26 @@ fn a_type_without_a_pattern_is_unmapped() {
 }
 
 #[test]
+fn topics_that_were_named_count_on_for_the_same_mapping_alone() {
+    let mapping = |template: &str, max_topics| {
+        TopicMap::new([("*".to_owned(), Target::Topic(Pattern::parse(template, "s").unwrap()))], max_topics)
+    };
+    let former = mapping("x.{type}", 1);
+    assert!(matches!(former.destination("a"), Destination::Topic(_)));
+    let mut same = mapping("x.{type}", 1);
+    same.go_on_from(&former);
+    assert!(matches!(same.destination("a"), Destination::Topic(_)));
+    assert_eq!(same.destination("b"), Destination::TooManyTopics);
+    let mut larger = mapping("x.{type}", 2);
+    larger.go_on_from(&same);
+    assert!(matches!(larger.destination("b"), Destination::Topic(_)));
+    assert_eq!(larger.destination("c"), Destination::TooManyTopics);
+    let mut other = mapping("y.{type}", 1);
+    other.go_on_from(&former);
+    assert_eq!(other.destination("b"), Destination::Topic(TopicName::parse("y.b").unwrap()));
+}
+
+#[test]
 fn the_number_of_topics_that_types_name_is_bounded() {
     let map = map(&[("*", "{type}")]);
     for name in ["a", "b", "c", "a"] {

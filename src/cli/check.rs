@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use super::{ConfigFile, load, say};
 use crate::config::diagnostic::write_diagnostic;
@@ -87,6 +88,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
         }
     }
     write_unproven(out, source)?;
+    write_keys(out, &source.authentication, SystemTime::now())?;
     let key = match source.key {
         KeyFrom::MessageId => places(&provider.message_id, "SHA-256 of the body"),
         KeyFrom::BodySha256 => "SHA-256 of the body".to_owned(),
@@ -138,6 +140,20 @@ fn write_unproven(out: &mut String, source: &Source) -> std::fmt::Result {
             quarantine.max_per_second,
             quarantine.max_per_second_total
         )?;
+    }
+    Ok(())
+}
+
+/// The names of the secrets, and when they are tried.
+fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime) -> std::fmt::Result {
+    let Authentication::Signed { keys, .. } = authentication else { return Ok(()) };
+    for key in keys {
+        let state = match (key.is_valid_at(now), key.window.is_over(now)) {
+            (true, _) => "",
+            (false, true) => " (not any more)",
+            (false, false) => " (not yet)",
+        };
+        writeln!(out, "  secret      {}, tried {}{state}", key.name, key.window)?;
     }
     Ok(())
 }

@@ -108,7 +108,11 @@ fn fail(why: &dyn std::fmt::Display, code: ExitCode) -> ExitCode {
 
 /// Reads the configuration, or says everything that is wrong with it.
 fn load(file: &ConfigFile) -> Result<Config, ExitCode> {
-    config::load(&file.config).map_err(|error| {
+    or_say_why(config::load(&file.config))
+}
+
+fn or_say_why(loaded: Result<Config, config::LoadError>) -> Result<Config, ExitCode> {
+    loaded.map_err(|error| {
         match error {
             // The lines speak for themselves, and begin with the file as editors expect.
             config::LoadError::Invalid(invalid) => eprintln!("{invalid}; nothing was started"),

@@ -3,19 +3,20 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{ConfigFile, EXIT_CONFIGURATION, fail, load};
+use super::{ConfigFile, EXIT_CONFIGURATION, fail, or_say_why};
 use crate::app::App;
-use crate::config::Config;
-use crate::server::{self, Ended};
+use crate::config::{Config, Loaded, load_stable};
+use crate::reload::{Reloader, log_warnings};
+use crate::server::{self, Ended, ServeError};
 
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    let config = match load(file) {
+    let Loaded { result, files, look } = load_stable(&file.config, &[]);
+    let config = match or_say_why(result) {
         Ok(config) => config,
         Err(code) => return code,
     };
-    for warning in &config.warnings {
-        tracing::warn!(file = config.file, line = warning.at.line, path = %warning.path, "{}", warning.message);
-    }
+    log_warnings(&config);
+    let reloader = Reloader::new(file.config.clone(), &config, files, look);
     let app = match App::new(&config) {
         Ok(app) => app,
         Err(error) => return fail(&error, ExitCode::from(EXIT_CONFIGURATION)),
@@ -32,7 +33,7 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
             return fail(&format!("the async runtime can't be started: {error}"), ExitCode::FAILURE);
         }
     };
-    let ended = runtime.block_on(serve(&config, Arc::clone(&app)));
+    let ended = runtime.block_on(serve(&config, Arc::clone(&app), reloader));
     runtime.shutdown_background();
     // librdkafka may take any time to end its threads, and the process is about to end them all.
     std::mem::forget(app);
@@ -43,7 +44,8 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
     }
 }
 
-async fn serve(config: &Config, app: Arc<App>) -> Result<Ended, server::ServeError> {
+async fn serve(config: &Config, app: Arc<App>, reloader: Reloader) -> Result<Ended, ServeError> {
+    reloader.start(Arc::clone(&app)).map_err(ServeError::Reloading)?;
     let bound = server::bind(config).await?;
     server::serve(config, app, bound).await
 }

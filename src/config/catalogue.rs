@@ -95,7 +95,7 @@ fn checked(name: &str, raw: &RawProvider, account: &Account) -> Result<ProviderF
     let (errors, _) = faults.into_sorted();
     match checked {
         Some(checked) if errors.is_empty() => Ok(checked),
-        _ => Err(Invalid { file: name.to_owned(), errors }.to_string()),
+        _ => Err(Invalid { file: name.to_owned(), errors, files: Vec::new() }.to_string()),
     }
 }
 
@@ -128,6 +128,6 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Entry, Invalid> {
     let (errors, _) = faults.into_sorted();
     match entry {
         Some(entry) if errors.is_empty() => Ok(entry),
-        _ => Err(Invalid { file: file.to_owned(), errors }),
+        _ => Err(Invalid { file: file.to_owned(), errors, files: Vec::new() }),
     }
 }

@@ -4,6 +4,7 @@
 //! file, line, column, path and a hint.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// A place in a file: line and column, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,6 +138,8 @@ pub struct Invalid {
     pub file: String,
     /// The faults, in the order of the file. Never empty.
     pub errors: Vec<Diagnostic>,
+    /// The files that it refers to, as far as they could be told: mending one of them may mend it.
+    pub files: Vec<PathBuf>,
 }
 
 impl fmt::Display for Invalid {

@@ -10,6 +10,7 @@
 //! therefore make every field optional; what is required is said by `validate`, in words of its own.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
@@ -49,6 +50,15 @@ impl Document {
             }
         }
         T::default()
+    }
+
+    /// The files that it refers to: the text of every `file`, wherever it stands, also where something else is
+    /// wrong with it. What is taken for a file and is none does no harm: it is looked at and never there.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        files_below(&self.root, &mut files);
+        files
     }
 
     /// The index in the file of the list item that was read as number `index`: items that were faulty have been
@@ -91,6 +101,21 @@ impl Document {
             }
         }
         at
+    }
+}
+
+fn files_below(node: &Node, files: &mut Vec<PathBuf>) {
+    match &node.kind {
+        Kind::Scalar { .. } => {}
+        Kind::List(items) => items.iter().for_each(|item| files_below(item, files)),
+        Kind::Map(entries) => {
+            for entry in entries {
+                match &entry.value.kind {
+                    Kind::Scalar { text, .. } if entry.key == "file" => files.push(PathBuf::from(text)),
+                    _ => files_below(&entry.value, files),
+                }
+            }
+        }
     }
 }
 

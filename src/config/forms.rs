@@ -1,4 +1,5 @@
-//! Values with more than one written form: text or a mapping, one or a list; and durations and sizes.
+//! Values with more than one written form: text or a mapping, one or a list; and durations, sizes and
+//! instants.
 //!
 //! Takes what serde finds. Gives the types of [`super::raw`] that serde can't derive, each with its JSON Schema.
 //! serde's untagged enums are not used: they would lose positions and the reason of a fault.
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 
 use super::raw::{
-    OneOrMany, RawBytes, RawDuration, RawExpression, RawExpressions, RawProperty, RawProvider,
+    OneOrMany, RawBytes, RawDuration, RawExpression, RawExpressions, RawInstant, RawProperty, RawProvider,
     RawProviderRef, RawSecret, RawTopic,
 };
 use super::units;
@@ -37,6 +38,15 @@ impl<'de> Deserialize<'de> for RawDuration {
         deserializer.deserialize_str(TextVisitor {
             expecting: "a duration such as `4.5s`",
             text: |text| units::duration(text).map(Self),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for RawInstant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor {
+            expecting: "an instant such as `2026-03-01T00:00:00Z`",
+            text: |text| units::instant(text).map(Self),
         })
     }
 }
@@ -177,6 +187,9 @@ macro_rules! inline_schema {
 
 inline_schema!(RawDuration, "Duration", |_generator| json_schema!({
     "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h)$", "examples": ["4.5s", "250ms", "5m"]
+}));
+inline_schema!(RawInstant, "Instant", |_generator| json_schema!({
+    "type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00+01:00"]
 }));
 inline_schema!(RawBytes, "Bytes", |_generator| json_schema!({
     "anyOf": [

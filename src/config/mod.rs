@@ -10,6 +10,8 @@ mod coverage;
 pub mod diagnostic;
 pub mod document;
 mod forms;
+mod look;
+pub mod named_key;
 pub mod preset;
 pub mod provider;
 pub mod raw;
@@ -23,6 +25,7 @@ pub mod validate;
 mod yaml;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,14 +33,16 @@ use http::HeaderName;
 use rdkafka::ClientConfig;
 
 pub use diagnostic::{Diagnostic, Invalid, Position};
+pub use look::{Loaded, Look, load_stable};
+pub use named_key::{NamedKey, Window};
 pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
 pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
 use crate::kafka::properties::{self, Properties};
+use crate::signature::Scheme;
 use crate::signature::scheme::SignaturePlace;
-use crate::signature::{Key, Scheme};
 use crate::topic::{TopicMap, TopicName};
 
 /// A configuration that has passed every check.
@@ -61,6 +66,8 @@ pub struct Config {
     pub disabled: Vec<String>,
     /// What is allowed and should be known.
     pub warnings: Vec<Diagnostic>,
+    /// The files that it refers to, secrets above all.
+    pub files: Vec<PathBuf>,
 }
 
 impl Config {
@@ -89,7 +96,7 @@ impl Config {
 }
 
 /// The public listener, and its limits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Address and port.
     pub listen: SocketAddr,
@@ -147,8 +154,8 @@ pub enum Authentication {
     Signed {
         /// The provider's scheme.
         scheme: Box<Scheme>,
-        /// The configured keys. Never empty.
-        keys: Vec<Key>,
+        /// The configured keys. Never empty, though none of them may be valid at some time.
+        keys: Vec<NamedKey>,
     },
     /// Not at all, as the configuration says in so many words.
     DangerUnsigned,
@@ -191,11 +198,21 @@ pub enum LoadError {
     Invalid(#[from] Invalid),
 }
 
+impl LoadError {
+    /// The files that the configuration refers to, as far as they could be told.
+    fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Unreadable { .. } => &[],
+            Self::Invalid(invalid) => &invalid.files,
+        }
+    }
+}
+
 /// Reads and checks the configuration in `file`, and the secrets it refers to.
 ///
 /// # Errors
 /// See [`LoadError`].
-pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
+pub fn load(file: &Path) -> Result<Config, LoadError> {
     use std::io::Read as _;
     let name = file.display().to_string();
     let unreadable = |source| LoadError::Unreadable { file: name.clone(), source };
@@ -205,6 +222,10 @@ pub fn load(file: &std::path::Path) -> Result<Config, LoadError> {
         .and_then(|file| file.take(limit).read_to_string(&mut text))
         .map_err(unreadable)?;
     let config = validate::parse(&name, &text, &|name| std::env::var(name).ok())?;
-    config.check_kafka().map_err(|diagnostic| Invalid { file: name, errors: vec![diagnostic] })?;
+    config.check_kafka().map_err(|diagnostic| Invalid {
+        file: name,
+        errors: vec![diagnostic],
+        files: config.files.clone(),
+    })?;
     Ok(config)
 }

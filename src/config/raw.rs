@@ -6,7 +6,7 @@
 //! more than one written form (text or a mapping, one or a list) are read in [`super::forms`].
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ pub struct RawSource {
     pub enabled: Option<bool>,
     /// References to the shared secrets. Any of them may match, so that a key can be rotated without
     /// losing a delivery.
-    pub secrets: Option<Vec<RawSecret>>,
+    pub secrets: Option<Vec<RawNamedSecret>>,
     /// Accept requests without any signature. Everybody who can reach the port can then write to your
     /// topics. It must be said in these words, and is logged at every start.
     pub danger_accept_unsigned: Option<bool>,
@@ -131,6 +131,32 @@ pub struct RawSecret {
     pub env: Option<String>,
     /// The file that holds it, as Kubernetes mounts it. One newline at its end is not part of it.
     pub file: Option<String>,
+}
+
+/// One of a source's shared secrets, by reference, and when it is tried.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "NamedSecret")]
+pub struct RawNamedSecret {
+    /// The environment variable that holds it. Its value is that of the process's start.
+    pub env: Option<String>,
+    /// The file that holds it, as Kubernetes mounts it. One newline at its end is not part of it. It is read again
+    /// when it changes.
+    pub file: Option<String>,
+    /// What logs and metrics call it. Default: its place in the list, from `1`.
+    pub name: Option<String>,
+    /// It is not tried for requests that arrive before this instant (RFC 3339).
+    pub not_before: Option<RawInstant>,
+    /// It is not tried for requests that arrive after this instant (RFC 3339).
+    pub not_after: Option<RawInstant>,
+}
+
+impl RawNamedSecret {
+    /// Where the secret itself is.
+    #[must_use]
+    pub fn reference(&self) -> RawSecret {
+        RawSecret { env: self.env.clone(), file: self.file.clone() }
+    }
 }
 
 /// What happens to an event type that `topics` does not name.
@@ -409,6 +435,10 @@ pub struct RawExample {
 /// A duration, as text: a number and `ms`, `s`, `m` or `h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawDuration(pub Duration);
+
+/// An instant, as text: date, time and zone (RFC 3339).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawInstant(pub SystemTime);
 
 /// A number of octets, alone or with a unit: `1MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

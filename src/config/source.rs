@@ -3,7 +3,7 @@
 //! Takes a [`RawSource`] and what all sources have in common. Gives [`Source`], or every reason why it can't be
 //! served.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::checker::Checker;
 use super::diagnostic::{Path, did_you_mean};
@@ -11,10 +11,10 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
-use super::{Authentication, Server, Source, coverage, preset, secret, unproven};
+use super::{Authentication, NamedKey, Server, Source, coverage, named_key, preset, secret, unproven};
 use crate::kafka::properties::Properties;
+use crate::signature::Account;
 use crate::signature::scheme::Proof;
-use crate::signature::{Account, Key};
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
 /// Where nothing else is known of a provider: the strictest common one waits 5 s.
@@ -183,7 +183,7 @@ fn keys(
     raw: &RawSource,
     provider: Option<&ProviderFile>,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Option<Vec<Key>> {
+) -> Option<Vec<NamedKey>> {
     let at = path.key("secrets");
     let references = raw.secrets.as_deref().unwrap_or_default();
     match (references.is_empty(), raw.danger_accept_unsigned == Some(true)) {
@@ -210,15 +210,17 @@ fn keys(
         (false, false) => {}
     }
     let mut keys = Vec::new();
-    for (index, reference) in references.iter().enumerate() {
+    let names = named_key::names(check, &at, references);
+    for ((index, reference), name) in references.iter().enumerate().zip(names) {
         let at = check.item(&at, index);
-        match secret::read(reference, env) {
+        let window = named_key::window(check, &at, reference);
+        match secret::read(&reference.reference(), env) {
             Err(fault) => check.error_with(&at, fault),
             // Without a provider it is not known how the secret is written; that is a fault of its own.
             Ok(secret) => {
                 match provider.and_then(|provider| provider.scheme.as_ref()).map(|scheme| scheme.key(&secret))
                 {
-                    Some(Ok(key)) => keys.push(key),
+                    Some(Ok(key)) => keys.push(NamedKey { name, window, key }),
                     Some(Err(why)) => {
                         let hint = "copy it again from the provider, whole and with its prefix".to_owned();
                         check.error_with(&at, (why, hint));
@@ -228,6 +230,7 @@ fn keys(
             }
         }
     }
+    named_key::warn_of(check, &at, &keys, SystemTime::now());
     (keys.len() == references.len()).then_some(keys)
 }
 

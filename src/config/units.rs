@@ -1,8 +1,9 @@
-//! Durations and sizes as people write them: `4.5s`, `250ms`, `5m`; `1MiB`, `512KiB`, `65536`.
+//! Durations, sizes and instants as people write them: `4.5s`, `250ms`, `5m`; `1MiB`, `512KiB`, `65536`;
+//! `2026-03-01T00:00:00Z`.
 //!
-//! Takes text. Gives a [`Duration`] or a number of bytes, or says what is understood.
+//! Takes text. Gives a [`Duration`], a number of bytes or a [`SystemTime`], or says what is understood.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The longest duration that is accepted: a day. Nothing in a request's life is longer.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,12 +60,72 @@ pub fn bytes(text: &str) -> Result<usize, String> {
     Ok(size as usize)
 }
 
+/// The last second that has a year of four digits: 9999-12-31T23:59:59Z.
+const MAX_INSTANT_SECONDS: u64 = 253_402_300_799;
+
 fn split_unit(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let number = number.parse::<f64>().ok().filter(|number| number.is_finite())?;
     Some((number, unit.trim_start()))
+}
+
+/// Reads an instant (RFC 3339, section 5.6), from the year 1970 to 9999.
+///
+/// # Errors
+/// A sentence that says what was expected.
+pub fn instant(text: &str) -> Result<SystemTime, String> {
+    let expected = || {
+        format!(
+            "`{text}` is no instant; write date, time and zone, such as `2026-03-01T00:00:00Z` or `2026-03-01T01:00:00+01:00`"
+        )
+    };
+    let (local, offset) = split_offset(text).ok_or_else(expected)?;
+    // humantime reads UTC alone, and passes over what follows the seconds.
+    let rest = local.get("2026-03-01T00:00:00".len()..).ok_or_else(expected)?;
+    let fraction = rest.strip_prefix('.').unwrap_or(if rest.is_empty() { "0" } else { "" });
+    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(expected());
+    }
+    let local = humantime::parse_rfc3339(&format!("{local}Z")).map_err(|_| expected())?;
+    let seconds = Duration::from_secs(offset.unsigned_abs());
+    let instant = if offset < 0 { local.checked_add(seconds) } else { local.checked_sub(seconds) }
+        .ok_or_else(expected)?;
+    let since = instant.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| expected())?;
+    if since.as_secs() > MAX_INSTANT_SECONDS { Err(expected()) } else { Ok(instant) }
+}
+
+/// Date and time without their zone, and how many seconds the zone's clocks are ahead of UTC.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if let Some(local) = text.strip_suffix('Z') {
+        return Some((local, 0));
+    }
+    let (local, zone) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let number = |digits: &str, limit: i64| {
+        let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<i64>().ok())??;
+        (digits.len() == 2 && number < limit).then_some(number)
+    };
+    Some((local, sign * (number(hours, 24)? * 3600 + number(minutes, 60)? * 60)))
+}
+
+/// Writes an instant as [`instant()`] reads it, in UTC.
+#[must_use]
+pub fn show_instant(instant: SystemTime) -> String {
+    let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // humantime can't write a year of five digits.
+    let whole = Duration::from_secs(since.as_secs().min(MAX_INSTANT_SECONDS));
+    let shown = SystemTime::UNIX_EPOCH + whole + Duration::from_nanos(since.subsec_nanos().into());
+    match since.subsec_nanos() {
+        0 => humantime::format_rfc3339_seconds(shown).to_string(),
+        _ => humantime::format_rfc3339_millis(shown).to_string(),
+    }
 }
 
 /// Writes a duration as [`duration`] reads it.
@@ -116,12 +177,46 @@ mod tests {
     }
 
     #[test]
+    fn reads_instants() {
+        let at = |seconds: u64| Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(instant("1970-01-01T00:00:00Z"), at(0));
+        assert_eq!(instant("2026-03-01T00:00:00Z"), at(1_772_323_200));
+        assert_eq!(instant("2026-03-01T01:30:00+01:30"), at(1_772_323_200));
+        assert_eq!(instant("2026-02-28T16:00:00-08:00"), at(1_772_323_200));
+        assert_eq!(instant("9999-12-31T23:59:59Z"), at(MAX_INSTANT_SECONDS));
+        for wrong in [
+            "",
+            "Z",
+            "+00:00",
+            "2026-03-01",
+            "2026-03-01T00:00:00",
+            "2026-03-01 00:00:00Z",
+            "2026-03-01T00:00:00+1:00",
+            "2026-03-01T00:00:00+24:00",
+            "2026-03-01T00:00:00+0a:00",
+            "2026-03-01T00:00:00Z+01:00",
+            "2026-03-01T00:00:00.Z",
+            "2026-03-01T00:00:00xyzZ",
+            "2026-02-30T00:00:00Z",
+            "1970-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "\u{65e5}2026-03-01T00:00:00+01:0\u{65e5}",
+            "tomorrow",
+        ] {
+            assert!(instant(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn shows_what_it_reads() {
         for text in ["4.5s", "250ms", "5m", "2h", "14s", "0s"] {
             assert_eq!(show_duration(duration(text).unwrap()), text);
         }
         for text in ["1MiB", "64KiB", "1000"] {
             assert_eq!(show_bytes(bytes(text).unwrap()), text);
+        }
+        for text in ["2026-03-01T00:00:00Z", "2026-03-01T00:00:00.250Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(show_instant(instant(text).unwrap()), text);
         }
     }
 }

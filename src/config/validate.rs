@@ -38,7 +38,9 @@ const MAX_MAX_REQUESTS: usize = 500_000;
 /// Every fault, in the order of the file.
 pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Invalid> {
     let mut faults = Diagnostics::default();
+    let mut files = Vec::new();
     let config = Document::parse(text, &mut faults).and_then(|mut document| {
+        files = document.files();
         let raw: RawConfig = document.read(&mut faults);
         let mut check = Checker::new(&document, &mut faults);
         config(&mut check, file, raw, env)
@@ -48,9 +50,10 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
     match config {
         Some(mut config) if !failed => {
             config.warnings = warnings;
+            config.files = files;
             Ok(config)
         }
-        _ => Err(Invalid { file: file.to_owned(), errors }),
+        _ => Err(Invalid { file: file.to_owned(), errors, files }),
     }
 }
 
@@ -75,7 +78,7 @@ fn config(
         );
     }
     let kafka = kafka(check, &root.key("kafka"), &raw.kafka, env);
-    let dead_letter = dead_letter(check, raw.dead_letter.as_deref().unwrap_or("webhooks.dead-letter"));
+    let dead_letter = dead_letter(check, raw.dead_letter.as_deref());
     let body_timeout = raw.server.body_timeout.map(|duration| duration.0);
     let quarantine = unproven::section(check, raw.quarantine.as_ref());
     let common =
@@ -119,11 +122,13 @@ fn config(
         sources,
         disabled,
         warnings: Vec::new(),
+        files: Vec::new(),
     })
 }
 
-fn dead_letter(check: &mut Checker<'_>, name: &str) -> Option<TopicName> {
-    TopicName::parse(name).map_err(|why| check.error(&Path::root().key("dead_letter"), why)).ok()
+fn dead_letter(check: &mut Checker<'_>, text: Option<&str>) -> Option<TopicName> {
+    let name = TopicName::parse(text.unwrap_or("webhooks.dead-letter"));
+    name.map_err(|why| check.error(&Path::root().key("dead_letter"), why)).ok()
 }
 
 fn address(check: &mut Checker<'_>, path: &Path, text: Option<&str>, default: &str) -> Option<SocketAddr> {

@@ -160,6 +160,70 @@ fn a_faulty_secret_does_not_shift_the_others() {
 }
 
 #[test]
+fn a_secret_has_a_name_and_a_window() {
+    let source = source(
+        "provider: svix\nsecrets:\n- { env: WHSEC, name: old, not_after: 2026-03-01T00:00:00Z }\n\
+         - { env: WHSEC }\n- { env: WHSEC, not_before: 2026-03-01T01:00:00+01:00, not_after: '9999-01-01T00:00:00Z' }",
+    );
+    let Authentication::Signed { keys, .. } = &source.authentication else { panic!("signed") };
+    let shown: Vec<_> = keys.iter().map(|key| format!("{}: {}", key.name, key.window)).collect();
+    let last = "3: from 2026-03-01T00:00:00Z until 9999-01-01T00:00:00Z";
+    assert_eq!(shown, ["old: until 2026-03-01T00:00:00Z", "2: always", last]);
+}
+
+#[test]
+fn a_secret_with_a_wrong_name_or_window_is_refused() {
+    for (secrets, expected) in [
+        ("{ env: A, name: '' }", "secrets[0].name: a secret's name has 1 to 64"),
+        ("{ env: A, name: 'a b' }", "secrets[0].name: a secret's name has 1 to 64"),
+        (
+            "{ env: A, name: x }, { env: B, name: x }",
+            "secrets[1].name: secret number 1 of this source is called `x`",
+        ),
+        (
+            "{ env: A, name: '2' }, { env: B }",
+            "secrets[1].name: secret number 1 of this source is called `2`",
+        ),
+        ("{ env: A, not_before: tomorrow }", "secrets[0].not_before: `tomorrow` is no instant; write date"),
+        ("{ env: A, not_after: 2026-03-01 }", "secrets[0].not_after: `2026-03-01` is no instant"),
+        (
+            "{ env: A, not_before: 2026-03-01T00:00:00Z, not_after: 2026-03-01T01:00:00+01:00 }",
+            "secrets[0].not_after: must be later than `not_before`, 2026-03-01T00:00:00Z",
+        ),
+    ] {
+        let shown = faults_of_source(&format!("provider: generic-hex\nsecrets: [{secrets}]"));
+        assert!(shown.contains(expected), "{secrets}: {shown}");
+        assert_eq!(shown.matches("error: ").count(), 1, "{secrets}: {shown}");
+    }
+    let shown = with_kafka_password("{ env: A, name: x }");
+    assert!(shown.contains("unknown key `name`"), "only a source's secrets have names: {shown}");
+}
+
+fn with_kafka_password(reference: &str) -> String {
+    let text = format!("kafka: {{ bootstrap.servers: a:1, sasl.password: {reference} }}\nsources: {{}}");
+    read(&text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_window_that_is_over_and_a_source_without_a_valid_secret_are_warned_of() {
+    let warnings = |secrets: &str| -> Vec<String> {
+        let source = format!("s: {{ provider: generic-hex, secrets: [{secrets}] }}");
+        let config = read(&format!("{KAFKA}sources: {{ {source} }}")).unwrap();
+        config.warnings.iter().map(|warning| format!("{}: {}", warning.path, warning.message)).collect()
+    };
+    let (past, future) = (
+        "{ env: A, not_after: 1999-01-01T00:00:00Z, name: old }",
+        "{ env: A, not_before: 9999-01-01T00:00:00Z }",
+    );
+    assert_eq!(warnings("{ env: A }"), Vec::<String>::new());
+    assert_eq!(warnings(&format!("{future}, {{ env: A }}")), Vec::<String>::new());
+    let over = "sources.s.secrets[0]: the secret `old` is not tried any more: it was valid until 1999-01-01T00:00:00Z";
+    assert_eq!(warnings(&format!("{past}, {{ env: A }}")), [over]);
+    let none = "sources.s.secrets: no secret is valid now: every request is refused";
+    assert_eq!(warnings(&format!("{past}, {future}")), [none, over]);
+}
+
+#[test]
 fn accepting_unsigned_requests_must_be_said_and_is_warned_of() {
     assert!(matches!(
         source("provider: svix\ndanger_accept_unsigned: true").authentication,

@@ -3,7 +3,7 @@
 //! Takes properties by librdkafka's own names. Gives a [`ClientConfig`] that keeps the promises, or names
 //! the property that would break one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -100,6 +100,13 @@ impl Properties {
     /// The properties' names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// The names of those that are in only one of the two, or have another value there.
+    #[must_use]
+    pub fn differing<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        let names: BTreeSet<&str> = self.names().chain(other.names()).collect();
+        names.into_iter().filter(|name| self.get(name) != other.get(name)).collect()
     }
 
     /// How long a record may wait for its acknowledgement.

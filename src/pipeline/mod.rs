@@ -42,8 +42,9 @@ where
     B::Error: std::fmt::Display,
 {
     let arrived = Arrival::now();
-    let source = app.source_at(request.uri().path()).map(|source| &source.name);
-    let watch = app.metrics().request(source, request.method(), arrived.monotonic);
+    let source = app.source_at(request.uri().path());
+    let name = source.as_ref().map(|source| &source.name);
+    let watch = app.metrics().request(name, request.method(), arrived.monotonic);
     let outcome = accept(app, request, arrived).await;
     let response = reply::reply(&outcome);
     watch.answered(response.status(), outcome.as_ref().err().map(Rejection::code));
@@ -70,6 +71,9 @@ where
             return Ok(Accepted::Delivered(produce::produce(app, record).await?));
         }
     };
+    if let Some(key) = verified.key_name() {
+        app.metrics().verified(&verified.source().name, key);
+    }
     let extracted = extract::extract(verified);
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,

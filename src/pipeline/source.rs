@@ -44,5 +44,5 @@ pub fn address<B>(app: &App, admitted: Admitted<B>) -> Result<Addressed<B>, Reje
         return Err(Rejection::MethodNotAllowed);
     }
     let deadline = arrived.monotonic + source.respond_within;
-    Ok(Addressed { request, ticket: Ticket { permit, source: Arc::clone(source), arrived, deadline } })
+    Ok(Addressed { request, ticket: Ticket { permit, source, arrived, deadline } })
 }

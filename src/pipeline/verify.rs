@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::Rejection;
 use super::body::Received;
-use crate::config::{Authentication, Quarantine};
+use crate::config::{Authentication, Quarantine, Source};
 use crate::signature::message::at_most_one_header;
 use crate::signature::{Coverage, Message, UnixSeconds};
 use crate::topic::TopicName;
@@ -22,13 +22,15 @@ use crate::topic::TopicName;
 ///
 /// ```compile_fail
 /// fn forge(request: hookbridge::pipeline::Received) -> hookbridge::pipeline::Verified {
-///     hookbridge::pipeline::Verified { request }
+///     hookbridge::pipeline::Verified { request, key: None }
 /// }
 /// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Verified {
     request: Received,
+    /// Of the key that matched; none where nothing is verified.
+    key: Option<Arc<str>>,
 }
 
 /// What is left of a request that is not genuine.
@@ -68,26 +70,29 @@ pub struct Unverified {
 /// See the head of this file.
 pub fn verify(request: Received) -> Result<Verified, Unproven> {
     match prove(&request) {
-        Ok(()) => Ok(Verified { request }),
+        Ok(key) => Ok(Verified { request, key }),
         Err(why) => Err(unproven(request, why)),
     }
 }
 
-fn prove(request: &Received) -> Result<(), Rejection> {
+/// The name of the key that proves the request; none where nothing is verified.
+fn prove(request: &Received) -> Result<Option<Arc<str>>, Rejection> {
     let source = &request.ticket.source;
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
     }
-    match &source.authentication {
+    Ok(match &source.authentication {
         Authentication::Signed { scheme, keys } => {
-            let now = UnixSeconds::from_system_time(request.ticket.arrived.wall);
+            let arrived = request.ticket.arrived.wall;
+            let now = UnixSeconds::from_system_time(arrived);
             let message =
                 Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
-            scheme.verify(keys.iter(), &message, now)?;
+            let valid = || keys.iter().filter(|key| key.is_valid_at(arrived));
+            let matched = scheme.verify(valid().map(|key| &key.key), &message, now)?;
+            valid().nth(matched).map(|key| Arc::clone(&key.name))
         }
-        Authentication::DangerUnsigned => {}
-    }
-    Ok(())
+        Authentication::DangerUnsigned => None,
+    })
 }
 
 /// What the source says of a request that is refused for this reason.
@@ -131,6 +136,18 @@ impl Verified {
     #[must_use]
     pub fn coverage(&self) -> &Coverage {
         self.request.ticket.source.authentication.coverage()
+    }
+
+    /// The source that it was sent to.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.request.ticket.source
+    }
+
+    /// The name of the key that signed it; `None` where the source accepts unsigned requests.
+    #[must_use]
+    pub fn key_name(&self) -> Option<&Arc<str>> {
+        self.key.as_ref()
     }
 
     /// The request, for the next station.

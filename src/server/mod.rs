@@ -35,6 +35,9 @@ pub enum ServeError {
     /// The public listener has ended by itself: a defect.
     #[error("the listener for webhooks has ended unexpectedly")]
     ListenerEnded,
+    /// The configuration can't be kept in step with its file.
+    #[error("can't wait for a change of the configuration: {0}")]
+    Reloading(#[source] std::io::Error),
     /// The system does not deliver signals.
     #[error("can't wait for signals: {0}")]
     Signals(#[source] std::io::Error),

@@ -23,7 +23,7 @@ pub enum SignatureError {
         now: UnixSeconds,
     },
     /// No key gives any of the signatures.
-    #[error("none of the {keys} configured secrets gives any of the presented signatures")]
+    #[error("none of the {keys} secrets that are valid now gives any of the presented signatures")]
     Mismatch {
         /// How many were tried.
         keys: usize,

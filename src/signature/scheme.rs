@@ -260,7 +260,8 @@ impl Scheme {
             candidates.push(of_variant);
         }
         let presented = |key: &Key| candidates.get(key.variant);
-        if keys.clone().all(|key| presented(key).is_none_or(Candidates::is_empty)) {
+        if keys.clone().count() > 0 && keys.clone().all(|key| presented(key).is_none_or(Candidates::is_empty))
+        {
             return Err(SignatureError::Malformed(
                 "the signature header holds no signature of the scheme's version and form",
             ));

@@ -8,8 +8,8 @@
 //! Sources: OpenTelemetry semantic conventions for HTTP server and messaging (Kafka) metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{Method, StatusCode};
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
@@ -43,7 +43,19 @@ pub struct Metrics {
     dead_letters: Counter<u64>,
     dropped: Counter<u64>,
     not_genuine: NotGenuine,
+    verified: Counter<u64>,
     generation: Arc<AtomicU64>,
+    configuration: Arc<Configuration>,
+}
+
+/// What is known of the configuration that runs.
+#[derive(Debug)]
+struct Configuration {
+    reloads: Counter<u64>,
+    /// Whether the file, as it was read last, is another one, and wrong.
+    failed: AtomicBool,
+    /// When it was read: seconds since 1970.
+    read_at: AtomicU64,
 }
 
 impl Metrics {
@@ -109,6 +121,11 @@ impl Metrics {
                 .with_description("Events acknowledged and not published, as configured")
                 .build(),
             not_genuine: NotGenuine::new(&meter),
+            verified: meter
+                .u64_counter("hookbridge.verified")
+                .with_description("Requests found genuine, by the name of the key that signed them")
+                .build(),
+            configuration: Configuration::observed_by(&meter),
             generation,
             meter,
             _provider: provider,
@@ -182,6 +199,22 @@ impl Metrics {
         }
     }
 
+    /// A request is genuine, by the key of that name.
+    pub(crate) fn verified(&self, source: &Arc<str>, key: &Arc<str>) {
+        let key = KeyValue::new("hookbridge.key", Value::String(Arc::clone(key).into()));
+        self.verified.add(1, &[of_source(source), key]);
+    }
+
+    /// The configuration was read again, and is in place, or is wrong.
+    pub(crate) fn configuration_read(&self, in_place: bool) {
+        let outcome = if in_place { "succeeded" } else { "failed" };
+        self.configuration.reloads.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
+        self.configuration.failed.store(!in_place, Ordering::Relaxed);
+        if in_place {
+            self.configuration.read_at.store(now(), Ordering::Relaxed);
+        }
+    }
+
     /// A genuine event can't be read, and goes to the dead-letter topic.
     pub(crate) fn dead_letter(&self, source: &Arc<str>, reason: &'static str) {
         self.dead_letters.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
@@ -242,6 +275,39 @@ impl NotGenuine {
             skipped: counter("hookbridge.quarantine.skipped", "Refused requests not kept, by reason"),
         }
     }
+}
+
+impl Configuration {
+    /// Read just now, and reported by `meter` whenever it is asked for.
+    fn observed_by(meter: &Meter) -> Arc<Self> {
+        let reloads = meter
+            .u64_counter("hookbridge.config.reloads")
+            .with_description("Readings of the configuration since the start, by outcome")
+            .build();
+        let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
+        let this = Arc::new(this);
+        let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));
+        meter
+            .u64_observable_gauge("hookbridge.config.reload.failed")
+            .with_description(
+                "1 if the configuration's files are wrong, and what runs is older than they are",
+            )
+            .with_callback(move |observer| {
+                observer.observe(u64::from(of_failure.failed.load(Ordering::Relaxed)), &[]);
+            })
+            .build();
+        meter
+            .u64_observable_gauge("hookbridge.config.last_load.timestamp")
+            .with_description("When the configuration that runs was read, since 1970")
+            .with_unit("s")
+            .with_callback(move |observer| observer.observe(of_time.read_at.load(Ordering::Relaxed), &[]))
+            .build();
+        this
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// One request under observation, to its answer or until its connection breaks.

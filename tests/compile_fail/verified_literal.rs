@@ -4,5 +4,5 @@
 use hookbridge::pipeline::{Received, Verified};
 
 pub fn forge(request: Received) -> Verified {
-    Verified { request }
+    Verified { request, key: None }
 }

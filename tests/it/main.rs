@@ -17,6 +17,7 @@ mod load;
 mod mapping;
 mod quarantine;
 mod refusals;
+mod reload;
 mod shadow;
 mod shutdown;
 mod slow_clients;

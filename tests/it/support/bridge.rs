@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -32,7 +32,9 @@ pub(crate) struct Bridge {
     public: SocketAddr,
     admin: SocketAddr,
     ended: bool,
-    _dir: TempDir,
+    file: PathBuf,
+    /// Where the file is, if that directory was made for it.
+    dir: Option<TempDir>,
 }
 
 /// What a process says, line by line: on standard error, JSON.
@@ -56,6 +58,13 @@ impl Log {
         let lines = self.0.lock().expect("the log");
         let mut parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         parsed.find(|line| line["message"] == message && accept(line))
+    }
+
+    /// How many lines have this message and are such that `accept` takes them.
+    pub(crate) fn count(&self, message: &str, accept: impl Fn(&Value) -> bool) -> usize {
+        let lines = self.0.lock().expect("the log");
+        let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        parsed.filter(|line| line["message"] == message && accept(line)).count()
     }
 
     /// As long as this is held nobody reads what the process says, and its pipe fills.
@@ -93,10 +102,17 @@ impl Bridge {
         let dir = tempfile::tempdir().expect("a directory for the configuration");
         let file = dir.path().join("hookbridge.yaml");
         fs::write(&file, config).expect("write the configuration");
+        let mut bridge = Bridge::start_from(&file, env);
+        bridge.dir = Some(dir);
+        bridge
+    }
+
+    /// The same with a configuration that stands in a file already.
+    pub(crate) fn start_from(file: &Path, env: &[(String, String)]) -> Bridge {
         let mut process = hookbridge()
             .arg("serve")
             .arg("--config")
-            .arg(&file)
+            .arg(file)
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -106,6 +122,7 @@ impl Bridge {
         let mut address = |message: &str| {
             eventually(SOON, message, || {
                 if let Some(status) = process.try_wait().expect("ask for the bridge's state") {
+                    let config = fs::read_to_string(file).unwrap_or_default();
                     panic!("the bridge ended ({status}) instead of serving:\n{}\n{config}", log.text());
                 }
                 let line = log.find(message, |_| true)?;
@@ -114,7 +131,7 @@ impl Bridge {
         };
         let public = address("listening for webhooks");
         let admin = address("listening for health and metrics");
-        Bridge { process, log, public, admin, ended: false, _dir: dir }
+        Bridge { process, log, public, admin, ended: false, file: file.to_owned(), dir: None }
     }
 
     /// Where webhooks are sent to.
@@ -125,6 +142,11 @@ impl Bridge {
     /// Where health and metrics are.
     pub(crate) fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// The configuration's file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     pub(crate) fn log(&self) -> &Log {

@@ -10,6 +10,7 @@ pub(crate) mod murmur2;
 pub(crate) mod provider;
 pub(crate) mod scene;
 pub(crate) mod topics;
+pub(crate) mod volume;
 pub(crate) mod wait;
 
 use std::sync::LazyLock;

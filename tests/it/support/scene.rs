@@ -5,6 +5,8 @@
 //! unless said otherwise, so that a record that comes second is known to be second.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
 
 use super::bridge::Bridge;
 use super::http::{self, Answer, Connection, Request};
@@ -34,6 +36,7 @@ pub(crate) struct Plan {
     more_sources: String,
     more_topics: Vec<String>,
     env: Vec<(String, String)>,
+    file: Option<PathBuf>,
 }
 
 /// A scene.
@@ -61,6 +64,7 @@ impl Plan {
             more_sources: String::new(),
             more_topics: Vec::new(),
             env: Vec::new(),
+            file: None,
         }
     }
 
@@ -111,6 +115,12 @@ impl Plan {
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Plan {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The configuration is written to this file, not to one in a directory of its own.
+    pub(crate) fn file(mut self, file: PathBuf) -> Plan {
+        self.file = Some(file);
         self
     }
 
@@ -169,7 +179,14 @@ impl Plan {
         let signer = Signer::new(&self.preset, &self.source);
         let mut env = self.env.clone();
         env.push((SECRET.to_owned(), signer.secret().to_owned()));
-        let bridge = Bridge::start(&self.config(&bootstrap, &dead_letter), &env);
+        let config = self.config(&bootstrap, &dead_letter);
+        let bridge = match &self.file {
+            None => Bridge::start(&config, &env),
+            Some(file) => {
+                fs::write(file, config).expect("write the configuration");
+                Bridge::start_from(file, &env)
+            }
+        };
         Scene { source: self.source, topic, dead_letter, signer, bootstrap, bridge }
     }
 
