@@ -14,6 +14,7 @@ use rdkafka::error::KafkaError;
 use crate::budget::Budget;
 use crate::config::{Config, Source};
 use crate::kafka::slot::ProducerSlot;
+use crate::keys::Fetcher;
 use crate::telemetry::metrics::Metrics;
 
 /// The sources, by path.
@@ -25,6 +26,7 @@ pub struct App {
     budget: Arc<Budget>,
     producer: ProducerSlot,
     metrics: Arc<Metrics>,
+    fetcher: Arc<Fetcher>,
     draining: AtomicBool,
 }
 
@@ -49,6 +51,11 @@ impl App {
     /// # Errors
     /// See [`SetUpError`].
     pub fn new(config: &Config) -> Result<Arc<Self>, SetUpError> {
+        Self::asking_by(config, Fetcher::public())
+    }
+
+    /// The same, with another way to ask providers for their keys. Only tests have one.
+    pub(crate) fn asking_by(config: &Config, fetcher: Arc<Fetcher>) -> Result<Arc<Self>, SetUpError> {
         let metrics = Metrics::new().map_err(SetUpError::Metrics)?;
         let server = &config.server;
         let budget = Budget::new(server.max_in_flight_requests, server.max_in_flight_bytes);
@@ -56,7 +63,8 @@ impl App {
             ProducerSlot::start(config.producer(), config.dead_letter.clone(), Arc::clone(&metrics))
                 .map_err(SetUpError::Producer)?;
         let sources = ArcSwap::from_pointee(by_path(config.sources.iter().cloned()));
-        let app = Arc::new(Self { sources, budget, producer, metrics, draining: AtomicBool::new(false) });
+        let draining = AtomicBool::new(false);
+        let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, draining });
         let observed = Arc::downgrade(&app);
         app.metrics.observe(&app.budget, move || observed.upgrade().is_some_and(|app| app.is_ready()));
         Ok(app)
@@ -100,6 +108,12 @@ impl App {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The way to providers' keys.
+    #[must_use]
+    pub fn fetcher(&self) -> &Arc<Fetcher> {
+        &self.fetcher
     }
 
     /// From now on new requests are refused.

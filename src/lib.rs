@@ -27,6 +27,7 @@ pub mod config;
 pub mod expression;
 pub mod json;
 pub mod kafka;
+pub mod keys;
 pub mod pipeline;
 pub mod reload;
 pub mod server;

@@ -75,7 +75,9 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             writeln!(out, "  verifies    NOTHING: danger_accept_unsigned is true")?
         }
         Authentication::Signed { scheme, keys } => {
-            let secrets = if keys.len() == 1 {
+            let secrets = if source.fetched_keys.is_some() {
+                "the provider's key, which is fetched".to_owned()
+            } else if keys.len() == 1 {
                 "1 secret".to_owned()
             } else {
                 format!("any of {} secrets", keys.len())

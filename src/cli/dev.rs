@@ -133,7 +133,7 @@ async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<T
                  --type event_attendee.ticket_success --data '{{\"data\":{{\"ticket\":7}}}}'\n",
                 secret_of(provider)
             ));
-            say(format!("Presets: {}. Ctrl-C ends it.", preset::names().collect::<Vec<_>>().join(", ")));
+            say(format!("Presets: {}. Ctrl-C ends it.", served().collect::<Vec<_>>().join(", ")));
         }
         Err(why) => eprintln!("hookbridge: the demonstration failed: {why}; the service stays up"),
     }
@@ -177,7 +177,12 @@ fn secret_of(preset: &str) -> String {
     }
 }
 
-/// A configuration with a source for every preset, read as any other.
+/// The presets that can be served without their provider's help: the others' keys are fetched from it.
+fn served() -> impl Iterator<Item = &'static str> {
+    preset::names().filter(|name| catalogue::named(name).is_ok_and(|provider| provider.keys.is_none()))
+}
+
+/// A configuration with a source for each of them, read as any other.
 fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
     let mut yaml = format!(
         "server: {{ listen: '{}' }}\nadmin: {{ listen: '{}' }}\nkafka: {{ bootstrap.servers: '{}' }}\nsources:\n",
@@ -185,7 +190,7 @@ fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
         dev.admin_listen,
         brokers.replace('\'', "''")
     );
-    for name in preset::names() {
+    for name in served() {
         yaml.push_str(&format!("  {name}: {{ provider: {name}, secrets: [{{ env: {name} }}] }}\n"));
     }
     validate::parse("the development configuration", &yaml, &|name| Some(secret_of(name)))

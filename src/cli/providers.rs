@@ -15,6 +15,7 @@ use crate::config::catalogue::{self, Entry};
 use crate::config::units::show_duration;
 use crate::config::{preset, raw};
 use crate::expression::Expression;
+use crate::keys::Access;
 use crate::pipeline::extract::UNNAMED_TYPE;
 use crate::signature::scheme::Proof;
 
@@ -292,6 +293,10 @@ fn listed(entry: &Entry, field: Field, last: &str) -> String {
 }
 
 fn secret_form(raw: &raw::RawProvider) -> String {
+    if raw.keys.is_some() {
+        return "none: the provider's key is fetched (or give its public key in `secrets`, and nothing is)"
+            .to_owned();
+    }
     let secret = raw.secret.clone().unwrap_or_default();
     let form = match secret.encoding.unwrap_or_default() {
         raw::SecretEncoding::Utf8 => "the text as the provider shows it",
@@ -310,7 +315,18 @@ fn write_example(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Res
     let variable = format!("{}_SECRET", preset.to_ascii_uppercase().replace('-', "_"));
     writeln!(out, "\nIn hookbridge.yaml:\n")?;
     writeln!(out, "  sources:\n    {preset}:\n      provider: {preset}")?;
-    writeln!(out, "      secrets: [{{ env: {variable} }}]")?;
+    match entry.file.keys.as_ref().map(|keys| &keys.access) {
+        None => writeln!(out, "      secrets: [{{ env: {variable} }}]")?,
+        Some(Access::Open) => {}
+        Some(_) => {
+            let variable = variable.trim_end_matches("_SECRET");
+            let (id, secret) = (format!("{variable}_CLIENT_ID"), format!("{variable}_SECRET"));
+            writeln!(
+                out,
+                "      key_credentials: {{ client_id: {{ env: {id} }}, secret: {{ env: {secret} }} }}"
+            )?;
+        }
+    }
     if entry.needs.public_url {
         writeln!(
             out,

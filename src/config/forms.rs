@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 
+use super::keys::{RawKeyPlace, RawKeyUrl};
 use super::raw::{
     OneOrMany, RawBytes, RawDuration, RawExpression, RawExpressions, RawInstant, RawProperty, RawProvider,
     RawProviderRef, RawSecret, RawTopic,
@@ -117,6 +118,16 @@ impl<'de> Deserialize<'de> for RawProviderRef {
     }
 }
 
+impl<'de> Deserialize<'de> for RawKeyUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextOrMap {
+            expecting: "a URL, or a place such as `{ header: NAME }`",
+            text: Self::Fixed,
+            map: Self::Named,
+        })
+    }
+}
+
 struct OneOrManyVisitor;
 
 impl<'de> Visitor<'de> for OneOrManyVisitor {
@@ -210,6 +221,9 @@ inline_schema!(RawTopic, "Topic", |generator| json_schema!({
 }));
 inline_schema!(RawProviderRef, "ProviderReference", |generator| json_schema!({
     "anyOf": [{ "type": "string", "description": "A preset's name." }, generator.subschema_for::<RawProvider>()]
+}));
+inline_schema!(RawKeyUrl, "KeyUrl", |generator| json_schema!({
+    "anyOf": [{ "type": "string", "pattern": "^https://" }, generator.subschema_for::<RawKeyPlace>()]
 }));
 inline_schema!(RawExpressions, "Expressions", |generator| json_schema!({
     "anyOf": [generator.subschema_for::<RawExpression>(),

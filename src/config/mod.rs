@@ -10,6 +10,7 @@ mod coverage;
 pub mod diagnostic;
 pub mod document;
 mod forms;
+pub mod keys;
 mod look;
 pub mod named_key;
 pub mod preset;
@@ -41,6 +42,7 @@ pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
 use crate::kafka::properties::{self, Properties};
+use crate::keys::KeySource;
 use crate::signature::Scheme;
 use crate::signature::scheme::SignaturePlace;
 use crate::topic::{TopicMap, TopicName};
@@ -123,6 +125,10 @@ pub struct Source {
     pub provider: Provider,
     /// How its requests are verified.
     pub authentication: Authentication,
+    /// The keys that are fetched from its provider, where they are.
+    pub fetched_keys: Option<Arc<KeySource>>,
+    /// Whether a subscription of the endpoint is confirmed: Amazon SNS.
+    pub confirm_subscriptions: bool,
     /// Where its events go.
     pub topics: TopicMap,
     /// Where those go that `topics` does not name.
@@ -154,7 +160,7 @@ pub enum Authentication {
     Signed {
         /// The provider's scheme.
         scheme: Box<Scheme>,
-        /// The configured keys. Never empty, though none of them may be valid at some time.
+        /// The configured keys. Empty only where keys are fetched, though none of them may be valid at some time.
         keys: Vec<NamedKey>,
     },
     /// Not at all, as the configuration says in so many words.

@@ -23,6 +23,10 @@ const PRESETS: &[(&str, &str)] = presets![
     "wristband",
     "generic-hex",
     "generic-sha256",
+    "paypal",
+    "aws-sns",
+    "plaid",
+    "ebay",
 ];
 
 /// A preset may build on one that builds on another, and so on; no deeper than this.
@@ -107,6 +111,7 @@ fn merge(over: RawProvider, base: RawProvider) -> RawProvider {
             unit: over.unit.or(base.unit),
             tolerance: over.tolerance.or(base.tolerance),
         }),
+        keys: both(over.keys, base.keys, super::keys::merge),
         message_id: over.message_id.or(base.message_id),
         event_type: over.event_type.or(base.event_type),
         respond_within: over.respond_within.or(base.respond_within),

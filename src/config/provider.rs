@@ -14,6 +14,7 @@ use super::raw::{OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess}
 use super::scheme::{Binding, scheme};
 use crate::expression::Expression;
 use crate::json::{MAX_POINTERS, Pointer};
+use crate::keys::Rule;
 use crate::signature::Scheme;
 
 /// What identifies and names a provider's events, and what it wants to hear.
@@ -51,6 +52,8 @@ pub struct ProviderFile {
     pub provider: Provider,
     /// How requests are signed; absent only where the provider is used unsigned.
     pub scheme: Option<Scheme>,
+    /// Where the provider serves its keys, if it does, and the scheme is used.
+    pub keys: Option<Rule>,
     /// How soon the provider wants an answer, less a margin.
     pub respond_within: Option<Duration>,
 }
@@ -81,6 +84,10 @@ pub(super) fn check(
         Some(binding) => Some(scheme(check, path, raw, &message_id, binding)?),
         None => None,
     };
+    let keys = match (&raw.keys, &scheme) {
+        (Some(keys), Some(scheme)) => Some(super::keys::rule(check, &path.key("keys"), keys, scheme)?),
+        _ => None,
+    };
     let success = success(check, &path.key("success"), raw.success.as_ref())?;
     Some(ProviderFile {
         provider: Provider {
@@ -92,6 +99,7 @@ pub(super) fn check(
             example: raw.example.clone().unwrap_or_default(),
         },
         scheme,
+        keys,
         respond_within: raw.respond_within.map(|duration| duration.0),
     })
 }

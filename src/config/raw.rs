@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::keys::{RawKeyCredentials, RawKeys};
 use super::unproven::{RawQuarantine, Verification};
 
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
@@ -77,6 +78,11 @@ pub struct RawSource {
     pub provider: Option<RawProviderRef>,
     /// The path it is served at. Default: `/webhooks/{source}`.
     pub path: Option<String>,
+    /// The account by which the provider's keys are asked for, where it gives them to accounts alone (Plaid, eBay).
+    pub key_credentials: Option<RawKeyCredentials>,
+    /// Amazon SNS: true confirms a subscription of the endpoint by asking for the message's `SubscribeURL`; the
+    /// parameter `topic_arns` then says of which topics. Default: false, and the message is an ordinary event.
+    pub confirm_subscriptions: Option<bool>,
     /// false: not served (404), and its secrets need not be there. Default: true.
     pub enabled: Option<bool>,
     /// References to the shared secrets. Any of them may match, so that a key can be rotated without
@@ -203,6 +209,8 @@ pub struct RawProvider {
     pub signature: Option<RawSignature>,
     /// How a configured secret becomes the key.
     pub secret: Option<RawSecretFormat>,
+    /// Where the provider serves its keys, if it does.
+    pub keys: Option<RawKeys>,
     /// The signed time of the delivery.
     pub timestamp: Option<RawTimestamp>,
     /// Where the message ID is: the first of these that the request has. An ID must stay the same over
@@ -286,6 +294,10 @@ pub enum RawNative {
     Twilio,
     /// Adyen: eight values of each item, the signature beside them.
     Adyen,
+    /// Amazon SNS: values of the message, by name. The parameter `topic_arns` of a source names its topics.
+    Sns,
+    /// eBay: the body; the header holds JSON in base64, with the signature and the key's name.
+    Ebay,
 }
 
 /// A signature algorithm, or what stands for one.
@@ -306,6 +318,9 @@ pub enum Algorithm {
     /// ECDSA over P-256 with SHA-256, signatures in DER (FIPS 186-5).
     #[serde(rename = "ecdsa-p256-sha256")]
     EcdsaP256Sha256,
+    /// ECDSA over P-256 with SHA-1: only where a provider has nothing else.
+    #[serde(rename = "ecdsa-p256-sha1")]
+    EcdsaP256Sha1,
     /// RSASSA-PKCS1-v1_5 with SHA-1 (RFC 8017): only where a provider has nothing else.
     #[serde(rename = "rsa-sha1")]
     RsaSha1,

@@ -20,6 +20,7 @@ use crate::signature::native::Native;
 use crate::signature::presented::{Label, SignatureEncoding};
 use crate::signature::public_key::PublicAlgorithm;
 use crate::signature::scheme::{Proof, SignaturePlace, Variant};
+use crate::signature::sns;
 use crate::signature::timestamp::{TimeUnit, TimestampPlace};
 use crate::signature::{Account, Content, Coverage, Presented, Scheme, TimestampRule};
 
@@ -168,6 +169,7 @@ fn key_use(algorithm: Algorithm) -> KeyUse {
         Algorithm::HmacSha512 => KeyUse::Hmac(HmacAlgorithm::Sha512),
         Algorithm::Ed25519 => KeyUse::Public(PublicAlgorithm::Ed25519),
         Algorithm::EcdsaP256Sha256 => KeyUse::Public(PublicAlgorithm::EcdsaP256Sha256),
+        Algorithm::EcdsaP256Sha1 => KeyUse::Public(PublicAlgorithm::EcdsaP256Sha1),
         Algorithm::RsaSha1 => KeyUse::Public(PublicAlgorithm::RsaSha1),
         Algorithm::RsaSha256 | Algorithm::JwtRs256 => KeyUse::Public(PublicAlgorithm::RsaSha256),
         Algorithm::RsaSha512 => KeyUse::Public(PublicAlgorithm::RsaSha512),
@@ -331,6 +333,11 @@ fn proof(
         (Algorithm::JwtRs256, _) => jwt(check, JwtAlgorithm::Rs256),
         (Algorithm::JwtEs256, _) => jwt(check, JwtAlgorithm::Es256),
         (_, Some(RawNative::Adyen)) => Some(Proof::Native(Native::Adyen)),
+        (_, Some(RawNative::Ebay)) => Some(Proof::Native(Native::Ebay)),
+        (_, Some(RawNative::Sns)) => {
+            let topic_arns = binding.account.parameters.get("topic_arns").map(String::as_str);
+            Some(Proof::Native(Native::Sns { topic_arns: sns::topic_arns(topic_arns) }))
+        }
         (_, Some(RawNative::Twilio)) => match &binding.account.public_url {
             Some(public_url) => Some(Proof::Native(Native::Twilio { public_url: public_url.clone() })),
             None => {
@@ -389,9 +396,14 @@ fn timestamp(
     };
     let signed = match &place {
         TimestampPlace::Header(_) | TimestampPlace::Entry(_) => in_content,
-        TimestampPlace::Json(pointer) => content.is_some_and(|content| {
-            content.has_body() || content.has_timestamp() || content.pointers().any(|other| other == pointer)
-        }),
+        TimestampPlace::Json(pointer) => {
+            content.is_some_and(|content| {
+                content.has_body()
+                    || content.has_timestamp()
+                    || content.pointers().any(|other| other == pointer)
+            }) || (matches!(proof, Some(Proof::Native(Native::Sns { .. })))
+                && pointer.to_string() == "/Timestamp")
+        }
         TimestampPlace::Claim(_) => matches!(proof, None | Some(Proof::Jwt(_))),
     };
     if !signed {
@@ -429,6 +441,11 @@ fn coverage(
     match proof {
         Proof::Jwt(jwt) => coverage.body = jwt.body_hash.is_some(),
         Proof::Native(Native::Twilio { .. }) => coverage.url = true,
+        Proof::Native(Native::Ebay) => coverage.body = true,
+        Proof::Native(Native::Sns { .. }) => {
+            let pointer = |name: &&str| Pointer::parse(&format!("/{name}"));
+            coverage.pointers.extend(sns::ALWAYS_SIGNED.iter().flat_map(pointer));
+        }
         Proof::Native(Native::Adyen) => {
             let pointer =
                 |name| Pointer::parse(&format!("/notificationItems/0/NotificationRequestItem/{name}"));

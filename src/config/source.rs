@@ -11,7 +11,7 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
-use super::{Authentication, NamedKey, Server, Source, coverage, named_key, preset, secret, unproven};
+use super::{Authentication, NamedKey, Server, Source, coverage, keys, named_key, preset, secret, unproven};
 use crate::kafka::properties::Properties;
 use crate::signature::Account;
 use crate::signature::scheme::Proof;
@@ -56,7 +56,10 @@ pub(super) fn source(
     let account = account(check, path, raw);
     let binding = Binding { account: &account, at: path };
     let provider = provider_of(check, path, raw.provider.as_ref(), (!unsigned).then_some(&binding));
-    let keys = keys(check, path, raw, provider.as_ref(), common.env);
+    let keys = match keys::are_fetched(raw, provider.as_ref()) {
+        true => Some(Vec::new()),
+        false => keys(check, path, raw, provider.as_ref(), common.env),
+    };
     let topics = topics(check, path, name, raw);
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
     let max_body_bytes = max_body_bytes(check, path, raw, common);
@@ -69,6 +72,7 @@ pub(super) fn source(
     let report_only = unproven::report_only(check, path, name, raw);
     let quarantine = unproven::quarantine(check, path, raw, common.quarantine.as_ref());
     let file = provider?;
+    let fetched_keys = keys::of_source(check, path, raw, &file, common.env);
     let asked = raw.respond_within.map(|duration| duration.0).or(file.respond_within);
     let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
     let body_timeout = common.body_timeout.unwrap_or((respond_within * 4 / 5).min(MAX_DEFAULT_BODY_TIMEOUT));
@@ -95,6 +99,8 @@ pub(super) fn source(
         path: served_at?,
         provider: file.provider,
         authentication,
+        fetched_keys,
+        confirm_subscriptions: raw.confirm_subscriptions == Some(true),
         topics: topics?,
         default_topic: default_topic?,
         dead_letter: common.dead_letter.clone()?,

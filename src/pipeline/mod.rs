@@ -7,8 +7,10 @@
 //! report_only`, published apart by [`report_only`].
 
 pub mod body;
+pub mod confirm;
 pub mod encode;
 pub mod extract;
+pub mod keys;
 pub mod limits;
 pub mod produce;
 pub mod quarantine;
@@ -25,12 +27,14 @@ use http_body_util::Full;
 use hyper::body::Body;
 
 pub use body::Received;
+pub use keys::Keyed;
 pub use produce::Acknowledged;
 pub use rejection::Rejection;
 pub use reply::Accepted;
 pub use verify::{Suspect, Unverified, Verified};
 
 use crate::app::App;
+use confirm::Confirmation;
 use limits::Arrival;
 use route::Route;
 use verify::Unproven;
@@ -62,7 +66,8 @@ where
     let admitted = limits::admit(app, request, arrived)?;
     let addressed = source::address(app, admitted)?;
     let received = body::read(addressed).await?;
-    let verified = match verify::verify(received) {
+    let keyed = keys::gather(app, received).await?;
+    let verified = match verify::verify(keyed) {
         Ok(verified) => verified,
         Err(Unproven::Refused(rejection)) => return Err(rejection),
         Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),
@@ -74,6 +79,10 @@ where
     if let Some(key) = verified.key_name() {
         app.metrics().verified(&verified.source().name, key);
     }
+    let verified = match confirm::confirm(app, verified).await? {
+        Confirmation::NotAsked(verified) => verified,
+        Confirmation::Done(confirmed) => return Ok(Accepted::Confirmed(confirmed)),
+    };
     let extracted = extract::extract(verified);
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,

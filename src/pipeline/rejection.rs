@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::kafka::failure::Failure;
+use crate::keys::Unavailable;
 use crate::signature::SignatureError;
 
 /// Why a request is refused. `Display` is for the log.
@@ -59,6 +60,12 @@ pub enum Rejection {
     /// The signed time is too far from this machine's clock.
     #[error("{0}")]
     TimestampOutsideTolerance(SignatureError),
+    /// The provider's key can't be had now.
+    #[error("{0}")]
+    KeyUnavailable(Unavailable),
+    /// A subscription could not be confirmed.
+    #[error("the subscription can't be confirmed: {0}")]
+    ConfirmationFailed(String),
     /// The source maps no topic to this type, and says `unmapped: reject`.
     #[error("no topic is mapped to this event type, and the source says `unmapped: reject`")]
     Unroutable,
@@ -134,6 +141,8 @@ impl Rejection {
             Self::BrokerRefused => ErrorStatus::INTERNAL_SERVER_ERROR,
             Self::Overloaded
             | Self::Draining
+            | Self::KeyUnavailable(_)
+            | Self::ConfirmationFailed(_)
             | Self::KafkaUnreachable
             | Self::QueueFull
             | Self::DeliveryTimedOut
@@ -160,6 +169,8 @@ impl Rejection {
             Self::SignatureMalformed(_) => "signature_malformed",
             Self::SignatureMismatch(_) => "signature_mismatch",
             Self::TimestampOutsideTolerance(_) => "timestamp_outside_tolerance",
+            Self::KeyUnavailable(_) => "key_unavailable",
+            Self::ConfirmationFailed(_) => "confirmation_failed",
             Self::Unroutable => "unroutable",
             Self::KafkaUnreachable => "kafka_unreachable",
             Self::QueueFull => "queue_full",
@@ -221,6 +232,12 @@ impl From<SignatureError> for Rejection {
             SignatureError::Mismatch { .. } => Self::SignatureMismatch(error),
             SignatureError::TimestampOutsideTolerance { .. } => Self::TimestampOutsideTolerance(error),
         }
+    }
+}
+
+impl From<Unavailable> for Rejection {
+    fn from(why: Unavailable) -> Self {
+        Self::KeyUnavailable(why)
     }
 }
 

@@ -8,6 +8,7 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
 use http_body_util::Full;
 
+use super::confirm::Confirmed;
 use super::produce::Acknowledged;
 use super::rejection::Rejection;
 use super::route::Dropped;
@@ -19,6 +20,8 @@ use crate::config::{Source, Success};
 pub enum Accepted {
     /// Kafka has acknowledged its record.
     Delivered(Acknowledged),
+    /// Its subscription has been confirmed.
+    Confirmed(Confirmed),
     /// The configuration says to drop events of its type.
     Dropped(Dropped),
 }
@@ -27,6 +30,7 @@ impl Accepted {
     fn source(&self) -> &Source {
         match self {
             Self::Delivered(acknowledged) => acknowledged.source(),
+            Self::Confirmed(confirmed) => confirmed.source(),
             Self::Dropped(dropped) => dropped.source(),
         }
     }

@@ -1,6 +1,6 @@
 //! Station 4: is it genuine?
 //!
-//! Takes [`Received`]. Gives [`Verified`], of which this file is the only maker: the field is private, the type
+//! Takes [`Keyed`]. Gives [`Verified`], of which this file is the only maker: the field is private, the type
 //! can't be cloned, and the module has no children that could see it. Refuses with the `Signature…`,
 //! `HeaderRepeated` and `TimestampOutsideTolerance` rejections; where the source says so, what is refused is a
 //! [`Suspect`], which can be kept for another look, or an [`Unverified`], which is published as such. Neither is
@@ -9,12 +9,14 @@
 //! The rules themselves stand in [`crate::signature`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Rejection;
 use super::body::Received;
+use super::keys::Keyed;
 use crate::config::{Authentication, Quarantine, Source};
 use crate::signature::message::at_most_one_header;
-use crate::signature::{Coverage, Message, UnixSeconds};
+use crate::signature::{Coverage, Key, Message, UnixSeconds};
 use crate::topic::TopicName;
 
 /// Evidence that a request was signed by a holder of one of its source's secrets, or that its source says,
@@ -64,19 +66,23 @@ pub struct Unverified {
     topic: TopicName,
 }
 
+/// What logs and metrics call a key that the provider serves.
+const FETCHED: &str = "fetched";
+
 /// Verifies a request, as of the time when it arrived.
 ///
 /// # Errors
 /// See the head of this file.
-pub fn verify(request: Received) -> Result<Verified, Unproven> {
-    match prove(&request) {
+pub fn verify(keyed: Keyed) -> Result<Verified, Unproven> {
+    let Keyed { request, fetched } = keyed;
+    match prove(&request, fetched.as_ref()) {
         Ok(key) => Ok(Verified { request, key }),
         Err(why) => Err(unproven(request, why)),
     }
 }
 
 /// The name of the key that proves the request; none where nothing is verified.
-fn prove(request: &Received) -> Result<Option<Arc<str>>, Rejection> {
+fn prove(request: &Received, fetched: Option<&Key>) -> Result<Option<Arc<str>>, Rejection> {
     let source = &request.ticket.source;
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
@@ -88,8 +94,10 @@ fn prove(request: &Received) -> Result<Option<Arc<str>>, Rejection> {
             let message =
                 Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
             let valid = || keys.iter().filter(|key| key.is_valid_at(arrived));
-            let matched = scheme.verify(valid().map(|key| &key.key), &message, now)?;
-            valid().nth(matched).map(|key| Arc::clone(&key.name))
+            let matched = scheme.verify(valid().map(|key| &key.key).chain(fetched), &message, now)?;
+            valid()
+                .nth(matched)
+                .map_or_else(|| fetched.map(|_| FETCHED.into()), |key| Some(Arc::clone(&key.name)))
         }
         Authentication::DangerUnsigned => None,
     })
@@ -148,6 +156,21 @@ impl Verified {
     #[must_use]
     pub fn key_name(&self) -> Option<&Arc<str>> {
         self.key.as_ref()
+    }
+
+    /// The same, for whoever keeps it.
+    pub(super) fn shared_source(&self) -> &Arc<Source> {
+        &self.request.ticket.source
+    }
+
+    /// The exact octets of the body.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.request.body
+    }
+
+    /// When the answer must have been given.
+    pub(super) fn deadline(&self) -> Instant {
+        self.request.ticket.deadline
     }
 
     /// The request, for the next station.

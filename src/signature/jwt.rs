@@ -55,6 +55,19 @@ pub struct BodyHash {
     pub encoding: SignatureEncoding,
 }
 
+/// The name of the key that signed `token`, as its header has it (RFC 7515, section 4.1.4). Nothing of it is
+/// verified: it is good for finding the key that does so.
+#[must_use]
+pub fn key_id(token: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Header {
+        kid: String,
+    }
+    let (header, _) = std::str::from_utf8(token).ok()?.split_once('.')?;
+    let header = SignatureEncoding::Base64Url.decode(header.as_bytes())?;
+    serde_json::from_slice::<Header>(&header).ok().map(|header| header.kid)
+}
+
 impl Jwt {
     /// Whether `key` signed `token`, and what it states is true of `body` and `now`.
     ///

@@ -104,6 +104,12 @@ impl HmacAlgorithm {
 }
 
 impl Key {
+    /// A public key that was got from its provider, for a scheme's first variant.
+    #[must_use]
+    pub fn of_public(key: PublicKey) -> Self {
+        Self { material: Material::Public(key), variant: 0 }
+    }
+
     /// Reads a secret for the first variant of a scheme. [`super::Scheme::key`] chooses the variant by the secret.
     ///
     /// # Errors

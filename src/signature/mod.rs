@@ -8,6 +8,7 @@
 
 pub mod content;
 pub mod coverage;
+pub mod ebay;
 pub mod error;
 pub mod jwt;
 pub mod key;
@@ -17,6 +18,7 @@ pub mod presented;
 pub mod public_key;
 pub mod scheme;
 mod sign;
+pub mod sns;
 pub mod timestamp;
 
 pub use content::{Account, Content};

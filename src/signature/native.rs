@@ -34,6 +34,13 @@ pub enum Native {
     },
     /// Eight values of each item, with a colon between them; the signature is among the item's values.
     Adyen,
+    /// The values of a message of Amazon SNS, by name: [`super::sns`].
+    Sns {
+        /// The topics that are listened to; all, if none is named.
+        topic_arns: Vec<String>,
+    },
+    /// The body; the signature stands in JSON in base64: [`super::ebay`].
+    Ebay,
 }
 
 /// What Twilio appends to the URL where the body is no form.

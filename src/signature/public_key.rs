@@ -4,15 +4,19 @@
 //! certificate. Gives a key for one algorithm, which comes from the scheme alone. Certificates are a wrapping
 //! here: whether one is to be trusted is decided where it is got.
 //!
+//! `ring` verifies; it has no ECDSA with SHA-1, which the `p256` crate does.
+//!
 //! Sources: RFC 8032 (Ed25519), FIPS 186-5 (ECDSA, P-256), RFC 8017 (RSASSA-PKCS1-v1_5), RFC 5280 (SubjectPublicKeyInfo).
 
 use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use sha1::{Digest as _, Sha1};
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::Decode as _;
 
@@ -27,6 +31,8 @@ pub enum PublicAlgorithm {
     EcdsaP256Sha256,
     /// The same, the signature as two numbers of 32 octets, as JSON Web Tokens have it.
     EcdsaP256Sha256Fixed,
+    /// ECDSA over P-256 with SHA-1, the signature in DER: only where a provider has nothing else.
+    EcdsaP256Sha1,
     /// RSASSA-PKCS1-v1_5 with SHA-1, keys of 2048 bits and more: only where a provider has nothing else.
     RsaSha1,
     /// RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 bits and more.
@@ -53,24 +59,35 @@ pub struct PublicKey {
 }
 
 impl PublicAlgorithm {
-    fn ring(self) -> &'static dyn VerificationAlgorithm {
-        match self {
+    fn ring(self) -> Option<&'static dyn VerificationAlgorithm> {
+        Some(match self {
+            Self::EcdsaP256Sha1 => return None,
             Self::Ed25519 => &signature::ED25519,
             Self::EcdsaP256Sha256 => &signature::ECDSA_P256_SHA256_ASN1,
             Self::EcdsaP256Sha256Fixed => &signature::ECDSA_P256_SHA256_FIXED,
             Self::RsaSha1 => &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
             Self::RsaSha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
             Self::RsaSha512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        }
+        })
     }
 
     /// The kind of key, for people.
     fn kind(self) -> &'static str {
         match self {
             Self::Ed25519 => "an Ed25519 public key",
-            Self::EcdsaP256Sha256 | Self::EcdsaP256Sha256Fixed => "a public key on the curve P-256",
+            Self::EcdsaP256Sha256 | Self::EcdsaP256Sha256Fixed | Self::EcdsaP256Sha1 => {
+                "a public key on the curve P-256"
+            }
             Self::RsaSha1 | Self::RsaSha256 | Self::RsaSha512 => "an RSA public key",
         }
+    }
+
+    fn is_p256(self) -> bool {
+        matches!(self, Self::EcdsaP256Sha256 | Self::EcdsaP256Sha256Fixed | Self::EcdsaP256Sha1)
+    }
+
+    fn is_rsa(self) -> bool {
+        matches!(self, Self::RsaSha1 | Self::RsaSha256 | Self::RsaSha512)
     }
 
     /// The octets that every signature has, where it is one number.
@@ -135,7 +152,7 @@ impl PublicKey {
         let wrong = || format!("{} is expected, and this is something else", algorithm.kind());
         let raw = match (algorithm, octets.len()) {
             (PublicAlgorithm::Ed25519, 32) => octets.to_vec(),
-            (PublicAlgorithm::EcdsaP256Sha256 | PublicAlgorithm::EcdsaP256Sha256Fixed, 65) => octets.to_vec(),
+            (algorithm, 65) if algorithm.is_p256() => octets.to_vec(),
             _ => match SubjectPublicKeyInfoRef::from_der(octets) {
                 Ok(info) => {
                     let kind = info.algorithm.oid.to_string();
@@ -143,23 +160,14 @@ impl PublicKey {
                         || info.algorithm.parameters_oid().is_ok_and(|curve| curve.to_string() == P256);
                     let fits = match algorithm {
                         PublicAlgorithm::Ed25519 => kind == ED25519,
-                        PublicAlgorithm::EcdsaP256Sha256 | PublicAlgorithm::EcdsaP256Sha256Fixed => {
-                            kind == EC_PUBLIC_KEY && curve()
-                        }
+                        algorithm if algorithm.is_p256() => kind == EC_PUBLIC_KEY && curve(),
                         _ => kind == RSA_ENCRYPTION,
                     };
                     let bits = info.subject_public_key.as_bytes().filter(|_| fits).ok_or_else(wrong)?;
                     bits.to_vec()
                 }
                 // An RSAPublicKey without its wrapping, as `BEGIN RSA PUBLIC KEY` has it, is a sequence too.
-                Err(_)
-                    if matches!(
-                        algorithm,
-                        PublicAlgorithm::RsaSha1 | PublicAlgorithm::RsaSha256 | PublicAlgorithm::RsaSha512
-                    ) && octets.first() == Some(&0x30) =>
-                {
-                    octets.to_vec()
-                }
+                Err(_) if algorithm.is_rsa() && octets.first() == Some(&0x30) => octets.to_vec(),
                 Err(_) => return Err(wrong()),
             },
         };
@@ -169,7 +177,25 @@ impl PublicKey {
     /// Whether `signature` over `message` is this key's.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(self.algorithm.ring(), &self.octets).verify(message, signature).is_ok()
+        self.verifies_by(self.algorithm, message, signature)
+    }
+
+    /// The same, where one key signs with more than one hash: `algorithm` is one for keys of this kind.
+    pub(super) fn verifies_by(&self, algorithm: PublicAlgorithm, message: &[u8], signature: &[u8]) -> bool {
+        if algorithm != self.algorithm && !(algorithm.is_rsa() && self.algorithm.is_rsa()) {
+            return false;
+        }
+        match algorithm.ring() {
+            Some(by) => UnparsedPublicKey::new(by, &self.octets).verify(message, signature).is_ok(),
+            None => self.verifies_with_sha1(message, signature),
+        }
+    }
+
+    fn verifies_with_sha1(&self, message: &[u8], signature: &[u8]) -> bool {
+        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.octets);
+        let signature = p256::ecdsa::Signature::from_der(signature);
+        let (Ok(key), Ok(signature)) = (key, signature) else { return false };
+        key.verify_prehash(&Sha1::digest(message), &signature).is_ok()
     }
 
     /// The key as `ring` takes it.
@@ -203,6 +229,22 @@ mod tests {
             assert!(key.verifies(&[0x72], &signature));
             assert!(!key.verifies(&[0x73], &signature) && !key.verifies(&[0x72], &signature[..63]));
         }
+    }
+
+    /// RFC 6979, section A.2.5: the curve P-256, SHA-1, the message "sample".
+    #[test]
+    fn verifies_ecdsa_with_sha1_as_rfc_6979_says() {
+        let key = "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6\
+                   7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
+        let r = "61340c88c3aaebeb4f6d667f672ca9759a6ccaa9fa8811313039ee4a35471d32";
+        let s = "6d7f147dac089441bb2e2fe8f7a3fa264b9c475098fdcf6e00d7c996e1b8b7eb";
+        let signature = hex::decode(format!("30440220{r}0220{s}")).unwrap();
+        let key = PublicKey::parse(key, PublicAlgorithm::EcdsaP256Sha1).unwrap();
+        assert!(key.verifies(b"sample", &signature));
+        assert!(!key.verifies(b"sampel", &signature));
+        let longer = [&signature[..], &[0]].concat();
+        assert!(!key.verifies(b"sample", &longer) && !key.verifies(b"sample", &signature[..69]));
+        assert!(!key.verifies_by(PublicAlgorithm::RsaSha1, b"sample", &signature));
     }
 
     #[test]

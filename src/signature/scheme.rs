@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::content::{Content, Pieces};
 use super::coverage::Coverage;
+use super::ebay;
 use super::error::SignatureError;
 use super::jwt::Jwt;
 use super::key::{HmacAlgorithm, Key, KeyFormat, KeyUse, Material};
@@ -19,6 +20,7 @@ use super::message::{Message, header_place, json_place};
 use super::native::{self, Native};
 use super::presented::{Candidates, Presented, SignatureEncoding};
 use super::public_key::PublicAlgorithm;
+use super::sns;
 use super::timestamp::{TimestampPlace, TimestampRule, UnixSeconds};
 use crate::json::Pointer;
 
@@ -136,7 +138,15 @@ impl Scheme {
             return self.verify_items(keys, message);
         }
         let mut family = None;
-        let presented = self.presented(message, &mut family)?;
+        if let Proof::Native(Native::Sns { topic_arns }) = &self.proof {
+            return self.verify_sns(keys, message, topic_arns, now);
+        }
+        let mut presented = self.presented(message, &mut family)?;
+        if let Proof::Native(Native::Ebay) = self.proof {
+            for value in &mut presented {
+                *value = Cow::Owned(ebay::read(value)?.signature.into_owned().into_bytes());
+            }
+        }
         let mut entries = Entries::new();
         for value in &presented {
             entries.extend(self.first()?.presented.entries(value)?);
@@ -242,6 +252,7 @@ impl Scheme {
         match &self.proof {
             Proof::Content(content) => content.fill(message, id, timestamp),
             Proof::Native(Native::Twilio { public_url }) => native::twilio(public_url, message, keys),
+            Proof::Native(Native::Ebay) => Ok(smallvec![Cow::Borrowed(message.body)]),
             _ => Ok(Pieces::new()),
         }
     }
@@ -330,6 +341,37 @@ impl Scheme {
         Ok(None)
     }
 
+    /// A message of SNS: the signature first, since only what is signed has a meaning, then its topic and time.
+    fn verify_sns<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Key> + Clone,
+        message: &Message<'_>,
+        topic_arns: &[String],
+        now: UnixSeconds,
+    ) -> Result<usize, SignatureError> {
+        let sns = sns::read(message.body)?;
+        let mut candidates = Candidates::default();
+        let presented = &self.first()?.presented;
+        presented.read(&[sns.signature.as_bytes()], |_| true, &mut candidates)?;
+        let proves = |key: &Key| match &key.material {
+            Material::Public(key) => {
+                candidates.iter().any(|signature| key.verifies_by(sns.algorithm, &sns.content, signature))
+            }
+            _ => false,
+        };
+        let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
+        let matched = keys.clone().position(proves).ok_or_else(mismatch)?;
+        if !topic_arns.is_empty() && !topic_arns.iter().any(|arn| *arn == sns.topic_arn) {
+            return Err(SignatureError::Malformed(
+                "the message is of an SNS topic that is not among the source's topic_arns",
+            ));
+        }
+        if let Some(rule) = &self.timestamp {
+            rule.check(sns.timestamp.as_bytes(), now)?;
+        }
+        Ok(matched)
+    }
+
     /// A body whose items are each signed: one key must prove all of them.
     fn verify_items<'k>(
         &self,
@@ -371,6 +413,11 @@ impl fmt::Display for Scheme {
             Proof::Native(Native::Adyen) => {
                 return write!(f, "{algorithms} of eight values of each item, beside them");
             }
+            Proof::Native(Native::Sns { topic_arns }) => {
+                let topics = if topic_arns.is_empty() { "any topic" } else { "the topics in topic_arns" };
+                write!(f, "RSA (as SignatureVersion says) of the values of an SNS message of {topics} in ")
+            }
+            Proof::Native(Native::Ebay) => write!(f, "{algorithms} of {{body}} in "),
             Proof::Token => f.write_str("the secret itself in "),
             Proof::Basic => f.write_str("user and password in "),
             Proof::Jwt(Jwt { body_hash: Some(hash), .. }) => {
@@ -394,7 +441,11 @@ impl Variant {
     /// Whether the signature rests on SHA-1.
     #[must_use]
     pub fn is_sha1(&self) -> bool {
-        matches!(self.key_use, KeyUse::Hmac(HmacAlgorithm::Sha1) | KeyUse::Public(PublicAlgorithm::RsaSha1))
+        matches!(
+            self.key_use,
+            KeyUse::Hmac(HmacAlgorithm::Sha1)
+                | KeyUse::Public(PublicAlgorithm::RsaSha1 | PublicAlgorithm::EcdsaP256Sha1)
+        )
     }
 }
 
@@ -409,6 +460,7 @@ impl KeyUse {
             Self::Public(PublicAlgorithm::Ed25519) => "Ed25519",
             Self::Public(PublicAlgorithm::EcdsaP256Sha256) => "ECDSA-P256-SHA256",
             Self::Public(PublicAlgorithm::EcdsaP256Sha256Fixed) => "ES256",
+            Self::Public(PublicAlgorithm::EcdsaP256Sha1) => "ECDSA-P256-SHA1",
             Self::Public(PublicAlgorithm::RsaSha1) => "RSA-SHA1",
             Self::Public(PublicAlgorithm::RsaSha256) => "RSA-SHA256",
             Self::Public(PublicAlgorithm::RsaSha512) => "RSA-SHA512",
@@ -458,6 +510,10 @@ fn check_id<'a>(id: &'a [u8], border: Option<&str>) -> Result<&'a [u8], Signatur
     }
     Ok(id)
 }
+
+#[cfg(test)]
+#[path = "fetched_tests.rs"]
+mod fetched_tests;
 
 #[cfg(test)]
 #[path = "scheme_tests.rs"]

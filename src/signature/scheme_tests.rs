@@ -127,7 +127,9 @@ fn check_names(case: &Case, provider: &ProviderFile, headers: &HeaderMap, body: 
 
 #[test]
 fn every_preset_has_vectors_and_they_hold() {
-    for name in preset::names() {
+    // The others' keys are fetched: their vectors are read in `fetched_tests.rs`.
+    let own = |name: &&str| catalogue::named(name).unwrap().keys.is_none();
+    for name in preset::names().filter(own) {
         let (accepted, refused) = check(&folder().join(format!("{name}.json")));
         assert!(accepted >= 1 && refused >= 4, "{name}: {accepted} accepted, {refused} refused");
     }

@@ -139,6 +139,9 @@ impl Scheme {
                     _ => return Err("a notification of one item can be signed".to_owned()),
                 }
             }
+            Proof::Native(Native::Sns { .. } | Native::Ebay) => {
+                return Err("only the provider can sign for this scheme".to_owned());
+            }
             Proof::Token | Proof::Basic | Proof::Jwt(_) => return Err("the scheme signs nothing".to_owned()),
         };
         let mac = key.mac(&pieces).ok_or("the key makes no signatures")?;

@@ -8,6 +8,7 @@ use hookbridge::app::App;
 use hookbridge::config::raw::RawSecret;
 use hookbridge::pipeline::encode::{Record, encode};
 use hookbridge::pipeline::extract::extract;
+use hookbridge::pipeline::keys::gather;
 use hookbridge::pipeline::produce::produce;
 use hookbridge::pipeline::reply::reply;
 use hookbridge::pipeline::route::{Route, route};
@@ -26,8 +27,8 @@ pub fn traits() {
     is_clone::<Rejection>();
 }
 
-pub fn to_a_record(app: &App, received: Received) -> Result<Record, Rejection> {
-    let verified: Verified = match verify(received) {
+pub async fn to_a_record(app: &App, received: Received) -> Result<Record, Rejection> {
+    let verified: Verified = match verify(gather(app, received).await?) {
         Ok(verified) => verified,
         Err(Unproven::Refused(rejection)) => return Err(rejection),
         Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),

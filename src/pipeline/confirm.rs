@@ -1,0 +1,70 @@
+//! Between stations 4 and 5: a subscription that asks to be confirmed.
+//!
+//! Takes [`Verified`]. Gives [`Confirmed`] where the request is Amazon SNS's question whether this endpoint wants the
+//! events of a topic, the source says `confirm_subscriptions: true`, and SNS has been told so; every other request goes
+//! on as it came. Only this file makes a [`Confirmed`]. Refuses with `ConfirmationFailed`: SNS asks again.
+//!
+//! The question is genuine and of one of the source's topics by now. All the same its URL must be one of the
+//! provider's hosts, as that of a key.
+
+use std::sync::Arc;
+
+use super::Rejection;
+use super::verify::Verified;
+use crate::app::App;
+use crate::config::Source;
+use crate::keys::PinnedUrl;
+use crate::signature::sns::{self, Kind};
+
+/// What SNS is asked to do.
+const ACTION: &str = "ConfirmSubscription";
+
+/// Evidence that a subscription has been confirmed.
+#[derive(Debug)]
+#[must_use]
+pub struct Confirmed {
+    source: Arc<Source>,
+}
+
+impl Confirmed {
+    /// The source whose subscription it is.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// What became of a request here.
+#[derive(Debug)]
+#[must_use]
+pub enum Confirmation {
+    /// It was a subscription to be confirmed, and has been.
+    Done(Confirmed),
+    /// It is none, or none to be confirmed here.
+    NotAsked(Verified),
+}
+
+/// Confirms a subscription, if the request asks for that.
+///
+/// # Errors
+/// `ConfirmationFailed`.
+pub async fn confirm(app: &App, verified: Verified) -> Result<Confirmation, Rejection> {
+    let source = Arc::clone(verified.shared_source());
+    let Some(keys) = source.fetched_keys.as_ref().filter(|_| source.confirm_subscriptions) else {
+        return Ok(Confirmation::NotAsked(verified));
+    };
+    let Some(asked) = url(verified.body()) else { return Ok(Confirmation::NotAsked(verified)) };
+    let failed = |why: String| Rejection::ConfirmationFailed(why);
+    let allowed = keys.place().allowed().and_then(|allowed| allowed.action(&asked, ACTION));
+    let url: PinnedUrl =
+        allowed.ok_or_else(|| failed("the SubscribeURL is not one of the provider's".to_owned()))?;
+    let deadline = verified.deadline();
+    keys.visit(app.fetcher(), &url, deadline).await.map_err(|why| failed(why.to_string()))?;
+    tracing::info!(source = &*source.name, "subscription confirmed");
+    Ok(Confirmation::Done(Confirmed { source }))
+}
+
+fn url(body: &[u8]) -> Option<String> {
+    let message = sns::read(body).ok()?;
+    message.subscribe_url.filter(|_| message.kind == Kind::SubscriptionConfirmation)
+}
