@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::checker::Checker;
 use super::diagnostic::Path;
 use super::provider::{ProviderFile, header_names};
-use super::raw::{OneOrMany, RawSecret, RawSource};
-use super::secret;
+use super::raw::{OneOrMany, RawProviderRef, RawSecret, RawSource};
+use super::{preset, secret};
 use crate::json::Pointer;
 use crate::keys::answer::Form;
 use crate::keys::place::{Allowed, KEY_ID, KeyIdIn, NamedBy, Pattern, PinnedUrl};
@@ -181,8 +181,9 @@ fn place(check: &mut Checker<'_>, at: &Path, raw: &RawKeys, scheme: &Scheme) -> 
             return None;
         }
     };
-    let (Some(OneOrMany(hosts)), Some(path)) = (&raw.hosts, &raw.path) else {
-        for (key, absent) in [("hosts", raw.hosts.is_none()), ("path", raw.path.is_none())] {
+    let hosts = raw.hosts.as_ref().map(|OneOrMany(hosts)| hosts).filter(|hosts| !hosts.is_empty());
+    let (Some(hosts), Some(path)) = (hosts, &raw.path) else {
+        for (key, absent) in [("hosts", hosts.is_none()), ("path", raw.path.is_none())] {
             if absent {
                 check.missing(at, key, "anybody can write the request's URL: say which are the provider's");
             }
@@ -193,7 +194,6 @@ fn place(check: &mut Checker<'_>, at: &Path, raw: &RawKeys, scheme: &Scheme) -> 
         hosts.iter().map(|host| parsed(check, &at.key("hosts"), Pattern::host(host))).collect();
     let hosts: Option<Vec<Pattern>> = hosts.into_iter().collect();
     let path = parsed(check, &at.key("path"), Pattern::path(path));
-    let hosts = hosts.filter(|hosts| !hosts.is_empty());
     Some(Place::Named { by, allowed: Allowed { hosts: hosts?, path: path? } })
 }
 
@@ -231,11 +231,16 @@ fn access(check: &mut Checker<'_>, at: &Path, raw: &RawKeys) -> Option<Access> {
     }
 }
 
-/// Whether a source's keys are fetched: its provider serves them, and it has none of its own.
-pub(super) fn are_fetched(raw: &RawSource, provider: Option<&ProviderFile>) -> bool {
-    raw.secrets.is_none()
-        && raw.danger_accept_unsigned != Some(true)
-        && provider.is_some_and(|provider| provider.keys.is_some())
+/// Whether a source's keys are fetched: its provider serves them, whatever else may be wrong with it, and the source
+/// has none of its own.
+pub(super) fn are_fetched(raw: &RawSource) -> bool {
+    let complete = match &raw.provider {
+        _ if raw.secrets.is_some() || raw.danger_accept_unsigned == Some(true) => return false,
+        Some(RawProviderRef::Preset(name)) => preset::find(name),
+        Some(RawProviderRef::Inline(provider)) => preset::complete(provider.as_ref().clone()),
+        None => return false,
+    };
+    complete.is_ok_and(|provider| provider.keys.is_some())
 }
 
 /// The keys that are fetched for a source at `path`, if any are. A fault is reported.
@@ -246,7 +251,7 @@ pub(super) fn of_source(
     provider: &ProviderFile,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Option<Arc<KeySource>> {
-    let rule = provider.keys.as_ref().filter(|_| are_fetched(raw, Some(provider)));
+    let rule = provider.keys.as_ref().filter(|_| are_fetched(raw));
     if rule.is_none() && raw.key_credentials.is_some() {
         let why = "no keys are fetched: the provider serves none, or the source has `secrets`";
         check.error(&path.key("key_credentials"), why);

@@ -56,7 +56,7 @@ pub(super) fn source(
     let account = account(check, path, raw);
     let binding = Binding { account: &account, at: path };
     let provider = provider_of(check, path, raw.provider.as_ref(), (!unsigned).then_some(&binding));
-    let keys = match keys::are_fetched(raw, provider.as_ref()) {
+    let keys = match keys::are_fetched(raw) {
         true => Some(Vec::new()),
         false => keys(check, path, raw, provider.as_ref(), common.env),
     };

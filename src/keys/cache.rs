@@ -5,6 +5,7 @@
 //! for what is being asked for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 pub const QUESTIONS_PER_SECOND: u32 = 4;
 
 /// What became of a question.
-pub type Outcome = Result<Key, Unavailable>;
+pub type Outcome = Result<Arc<Key>, Unavailable>;
 
 /// Those who wait for a question's outcome.
 pub type Waiting = watch::Receiver<Option<Outcome>>;
@@ -38,7 +39,7 @@ pub struct Cache {
 
 #[derive(Debug)]
 enum Entry {
-    Known { key: Key, until: Instant, used: Instant },
+    Known { key: Arc<Key>, until: Instant, used: Instant },
     Failed { why: Unavailable, until: Instant },
     Asked(Waiting),
 }
@@ -66,7 +67,7 @@ impl Cache {
         match self.entries.get_mut(wanted) {
             Some(Entry::Known { key, until, used }) if now < *until => {
                 *used = now;
-                return Look::Settled(Ok(key.clone()));
+                return Look::Settled(Ok(Arc::clone(key)));
             }
             Some(Entry::Failed { why, until }) if now < *until => return Look::Settled(Err(why.clone())),
             // A closed channel belongs to a task that ended without a word.
@@ -84,7 +85,12 @@ impl Cache {
     }
 
     /// Keeps what was answered: a key, for as long as it is good, or that there is none.
-    pub fn settle(&mut self, wanted: &Wanted, outcome: Result<(Key, Duration), Unavailable>, now: Instant) {
+    pub fn settle(
+        &mut self,
+        wanted: &Wanted,
+        outcome: Result<(Arc<Key>, Duration), Unavailable>,
+        now: Instant,
+    ) {
         let entry = match outcome {
             Ok((key, good_for)) => Entry::Known { key, until: now + good_for, used: now },
             Err(why) => Entry::Failed { why, until: now + RETRY_AFTER },
@@ -127,8 +133,8 @@ mod tests {
         Wanted { url, key_id: Some(name.to_string()) }
     }
 
-    fn key() -> Key {
-        Key::of_public(PublicKey::from_octets(&[7; 32], PublicAlgorithm::Ed25519).unwrap())
+    fn key() -> Arc<Key> {
+        Arc::new(Key::of_public(PublicKey::from_octets(&[7; 32], PublicAlgorithm::Ed25519).unwrap()))
     }
 
     const HOUR: Duration = Duration::from_secs(3600);

@@ -3,12 +3,13 @@
 //! Takes a URL of a pinned host. Gives the body of a 200, within a size and a deadline. No redirect is followed, no
 //! proxy is used, no connection is kept. Which addresses a name may have is left to [`super::resolver`].
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -99,11 +100,12 @@ impl Fetcher {
     /// # Errors
     /// See [`FetchError`].
     pub async fn ask(&self, question: Question<'_>, deadline: Instant) -> Result<Bytes, FetchError> {
+        let uri = name_over_https(question.url)?;
         let client = self.client()?;
         let method = if question.body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::builder()
             .method(method)
-            .uri(question.url.as_str())
+            .uri(uri)
             .header(ACCEPT, "*/*")
             .header(USER_AGENT, concat!("hookbridge/", env!("CARGO_PKG_VERSION")));
         if let Some(authorization) = question.authorization {
@@ -120,6 +122,19 @@ impl Fetcher {
             Ok(answer) => answer,
             Err(_) => Err(FetchError::TimedOut),
         }
+    }
+}
+
+/// What a [`PinnedUrl`] is already, once more where it is used: the connector would pass an address by the resolver.
+fn name_over_https(url: &PinnedUrl) -> Result<Uri, FetchError> {
+    let wrong = || FetchError::Question("its URL is not https, with a name and no port".to_owned());
+    let uri: Uri = url.as_str().parse().map_err(|_| wrong())?;
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let plain = uri.authority().is_some_and(|authority| authority.as_str() == host);
+    let named = !host.is_empty() && host.parse::<IpAddr>().is_err();
+    match uri.scheme_str() {
+        Some("https") if named && plain => Ok(uri),
+        _ => Err(wrong()),
     }
 }
 

@@ -18,6 +18,8 @@ pub mod fetch;
 pub mod place;
 pub mod resolver;
 mod source;
+#[cfg(test)]
+pub(crate) mod test_server;
 
 pub use fetch::{FetchError, Fetcher};
 pub use place::{PinnedUrl, Place, Wanted};

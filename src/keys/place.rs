@@ -108,6 +108,12 @@ impl PinnedUrl {
         Ok(Self(text.to_owned()))
     }
 
+    /// For tests of what comes after.
+    #[cfg(test)]
+    pub(crate) fn unchecked(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     fn with_key_id(&self, key_id: String) -> Wanted {
         match self.0.contains(KEY_ID) {
             true => Wanted { url: Self(self.0.replace(KEY_ID, &key_id)), key_id: Some(key_id) },

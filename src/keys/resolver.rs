@@ -47,7 +47,13 @@ impl Resolver {
     /// For tests alone, whose servers are on loopback.
     #[cfg(test)]
     pub(crate) fn of_loopback(address: SocketAddr) -> Self {
-        let resolver = Self::asking(move |_| async move { Ok(vec![address]) });
+        Self::of_loopback_by(move || vec![address])
+    }
+
+    /// The same, with an answer for each question.
+    #[cfg(test)]
+    pub(crate) fn of_loopback_by(answer: impl Fn() -> Vec<SocketAddr> + Send + Sync + 'static) -> Self {
+        let resolver = Self::asking(move |_| std::future::ready(Ok(answer())));
         Self { is_allowed: |address| address.is_loopback(), ..resolver }
     }
 }
@@ -108,10 +114,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Global unicast is 2000::/3. Loopback, v4-mapped, unique-local, link-local and multicast are outside.
     let global = a & 0xe000 == 0x2000;
     // Within it: protocol assignments and Teredo (2001::/23), documentation, 6to4, which holds any IPv4 address.
-    let special = (a == 0x2001 && b < 0x0200)
-        || (a == 0x2001 && b == 0x0db8)
-        || a == 0x2002
-        || (a == 0x3fff && b < 0x1000);
+    let special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
     global && !special
 }
 

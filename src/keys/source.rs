@@ -151,7 +151,7 @@ impl KeySource {
         fetcher: &Arc<Fetcher>,
         wanted: Wanted,
         deadline: Instant,
-    ) -> Result<Key, Unavailable> {
+    ) -> Result<Arc<Key>, Unavailable> {
         let mut waiting = match self.lock().look(&wanted, Instant::now()) {
             Look::Settled(outcome) => return outcome,
             Look::Asked(waiting) => waiting,
@@ -201,7 +201,7 @@ impl KeySource {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(&self, fetcher: &Fetcher, wanted: &Wanted) -> Result<(Key, Duration), Unavailable> {
+    async fn ask(&self, fetcher: &Fetcher, wanted: &Wanted) -> Result<(Arc<Key>, Duration), Unavailable> {
         let deadline = Instant::now() + FETCH_WITHIN;
         let url = &wanted.url;
         let (mut authorization, mut body) = (None, None);
@@ -228,6 +228,7 @@ impl KeySource {
         let Rule { form, within, algorithm, .. } = &self.rule;
         let key_id = wanted.key_id.as_deref();
         answer::read(&answer, *form, within.as_ref(), *algorithm, key_id, SystemTime::now())
+            .map(|(key, good_for)| (Arc::new(key), good_for))
             .map_err(|why| Unavailable::Answer { url: url.as_str().to_owned(), why })
     }
 

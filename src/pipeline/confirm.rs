@@ -1,8 +1,8 @@
 //! Between stations 4 and 5: a subscription that asks to be confirmed.
 //!
-//! Takes [`Verified`]. Gives [`Confirmed`] where the request is Amazon SNS's question whether this endpoint wants the
+//! Looks at a [`Verified`]. Gives [`Confirmed`] where the request is Amazon SNS's question whether this endpoint wants the
 //! events of a topic, the source says `confirm_subscriptions: true`, and SNS has been told so; every other request goes
-//! on as it came. Only this file makes a [`Confirmed`]. Refuses with `ConfirmationFailed`: SNS asks again.
+//! on. Only this file makes a [`Confirmed`]. Refuses with `ConfirmationFailed`: SNS asks again.
 //!
 //! The question is genuine and of one of the source's topics by now. All the same its URL must be one of the
 //! provider's hosts, as that of a key.
@@ -34,26 +34,16 @@ impl Confirmed {
     }
 }
 
-/// What became of a request here.
-#[derive(Debug)]
-#[must_use]
-pub enum Confirmation {
-    /// It was a subscription to be confirmed, and has been.
-    Done(Confirmed),
-    /// It is none, or none to be confirmed here.
-    NotAsked(Verified),
-}
-
-/// Confirms a subscription, if the request asks for that.
+/// Confirms a subscription, if the request asks for that; gives nothing if not.
 ///
 /// # Errors
 /// `ConfirmationFailed`.
-pub async fn confirm(app: &App, verified: Verified) -> Result<Confirmation, Rejection> {
-    let source = Arc::clone(verified.shared_source());
+pub async fn confirm(app: &App, verified: &Verified) -> Result<Option<Confirmed>, Rejection> {
+    let source = verified.shared_source();
     let Some(keys) = source.fetched_keys.as_ref().filter(|_| source.confirm_subscriptions) else {
-        return Ok(Confirmation::NotAsked(verified));
+        return Ok(None);
     };
-    let Some(asked) = url(verified.body()) else { return Ok(Confirmation::NotAsked(verified)) };
+    let Some(asked) = url(verified.body()) else { return Ok(None) };
     let failed = |why: String| Rejection::ConfirmationFailed(why);
     let allowed = keys.place().allowed().and_then(|allowed| allowed.action(&asked, ACTION));
     let url: PinnedUrl =
@@ -61,7 +51,7 @@ pub async fn confirm(app: &App, verified: Verified) -> Result<Confirmation, Reje
     let deadline = verified.deadline();
     keys.visit(app.fetcher(), &url, deadline).await.map_err(|why| failed(why.to_string()))?;
     tracing::info!(source = &*source.name, "subscription confirmed");
-    Ok(Confirmation::Done(Confirmed { source }))
+    Ok(Some(Confirmed { source: Arc::clone(source) }))
 }
 
 fn url(body: &[u8]) -> Option<String> {

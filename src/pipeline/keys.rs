@@ -1,23 +1,23 @@
 //! Between stations 3 and 4: the key that the provider serves.
 //!
 //! Takes [`Received`]. Gives [`Keyed`]: the same, and the key that it names, where its source has keys fetched. Nothing
-//! is verified by that. For every other source it does nothing. Refuses with `KeyUnavailable`, and with the
-//! `Signature…` rejections where a request names no key, or none of its provider's.
+//! is verified by that, and what is wrong with the name is left to the next station to refuse. For every other source it
+//! does nothing. Refuses with `KeyUnavailable`.
 
 use std::sync::Arc;
 
 use super::Rejection;
 use super::body::Received;
 use crate::app::App;
-use crate::signature::{Key, Message};
+use crate::signature::{Key, Message, SignatureError};
 
 /// A whole request, with the key to verify it by.
 #[derive(Debug)]
 #[must_use]
 pub struct Keyed {
     pub(super) request: Received,
-    /// Of the provider, where the source has none of its own.
-    pub(super) fetched: Option<Key>,
+    /// Of the provider, where the source has none of its own; or why the request names none that may be asked for.
+    pub(super) fetched: Result<Option<Arc<Key>>, SignatureError>,
 }
 
 /// Gets the key that the request names.
@@ -26,10 +26,17 @@ pub struct Keyed {
 /// See the head of this file.
 pub async fn gather(app: &App, request: Received) -> Result<Keyed, Rejection> {
     let Some(keys) = &request.ticket.source.fetched_keys else {
-        return Ok(Keyed { request, fetched: None });
+        return Ok(Keyed { request, fetched: Ok(None) });
     };
     let message = Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
-    let wanted = keys.place().wanted(&message)?;
+    let wanted = match keys.place().wanted(&message) {
+        Ok(wanted) => wanted,
+        Err(why) => return Ok(Keyed { request, fetched: Err(why) }),
+    };
     let key = Arc::clone(keys).key(app.fetcher(), wanted, request.ticket.deadline).await?;
-    Ok(Keyed { request, fetched: Some(key) })
+    Ok(Keyed { request, fetched: Ok(Some(key)) })
 }
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

@@ -34,7 +34,6 @@ pub use reply::Accepted;
 pub use verify::{Suspect, Unverified, Verified};
 
 use crate::app::App;
-use confirm::Confirmation;
 use limits::Arrival;
 use route::Route;
 use verify::Unproven;
@@ -79,10 +78,9 @@ where
     if let Some(key) = verified.key_name() {
         app.metrics().verified(&verified.source().name, key);
     }
-    let verified = match confirm::confirm(app, verified).await? {
-        Confirmation::NotAsked(verified) => verified,
-        Confirmation::Done(confirmed) => return Ok(Accepted::Confirmed(confirmed)),
-    };
+    if let Some(confirmed) = confirm::confirm(app, &verified).await? {
+        return Ok(Accepted::Confirmed(confirmed));
+    }
     let extracted = extract::extract(verified);
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,

@@ -16,7 +16,7 @@ use super::body::Received;
 use super::keys::Keyed;
 use crate::config::{Authentication, Quarantine, Source};
 use crate::signature::message::at_most_one_header;
-use crate::signature::{Coverage, Key, Message, UnixSeconds};
+use crate::signature::{Coverage, Key, Message, SignatureError, UnixSeconds};
 use crate::topic::TopicName;
 
 /// Evidence that a request was signed by a holder of one of its source's secrets, or that its source says,
@@ -75,18 +75,22 @@ const FETCHED: &str = "fetched";
 /// See the head of this file.
 pub fn verify(keyed: Keyed) -> Result<Verified, Unproven> {
     let Keyed { request, fetched } = keyed;
-    match prove(&request, fetched.as_ref()) {
+    match prove(&request, fetched) {
         Ok(key) => Ok(Verified { request, key }),
         Err(why) => Err(unproven(request, why)),
     }
 }
 
 /// The name of the key that proves the request; none where nothing is verified.
-fn prove(request: &Received, fetched: Option<&Key>) -> Result<Option<Arc<str>>, Rejection> {
+fn prove(
+    request: &Received,
+    fetched: Result<Option<Arc<Key>>, SignatureError>,
+) -> Result<Option<Arc<str>>, Rejection> {
     let source = &request.ticket.source;
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
     }
+    let fetched = fetched?;
     Ok(match &source.authentication {
         Authentication::Signed { scheme, keys } => {
             let arrived = request.ticket.arrived.wall;
@@ -94,10 +98,11 @@ fn prove(request: &Received, fetched: Option<&Key>) -> Result<Option<Arc<str>>, 
             let message =
                 Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
             let valid = || keys.iter().filter(|key| key.is_valid_at(arrived));
-            let matched = scheme.verify(valid().map(|key| &key.key).chain(fetched), &message, now)?;
+            let matched =
+                scheme.verify(valid().map(|key| &key.key).chain(fetched.as_deref()), &message, now)?;
             valid()
                 .nth(matched)
-                .map_or_else(|| fetched.map(|_| FETCHED.into()), |key| Some(Arc::clone(&key.name)))
+                .map_or_else(|| fetched.as_ref().map(|_| FETCHED.into()), |key| Some(Arc::clone(&key.name)))
         }
         Authentication::DangerUnsigned => None,
     })

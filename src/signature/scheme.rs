@@ -361,7 +361,7 @@ impl Scheme {
         };
         let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
         let matched = keys.clone().position(proves).ok_or_else(mismatch)?;
-        if !topic_arns.is_empty() && !topic_arns.iter().any(|arn| *arn == sns.topic_arn) {
+        if !topic_arns.is_empty() && !topic_arns.contains(&sns.topic_arn) {
             return Err(SignatureError::Malformed(
                 "the message is of an SNS topic that is not among the source's topic_arns",
             ));
