@@ -7,6 +7,7 @@
 mod checker;
 pub mod diagnostic;
 pub mod document;
+mod expressions;
 mod forms;
 pub mod preset;
 pub mod provider;
@@ -29,6 +30,8 @@ pub use diagnostic::{Diagnostic, Invalid, Position};
 pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
 
+use crate::batch::Split;
+use crate::budget::ELEMENT_OVERHEAD_BYTES;
 use crate::kafka::properties::{self, Properties};
 use crate::signature::{Key, Scheme};
 use crate::topic::{TopicMap, TopicName};
@@ -62,7 +65,9 @@ impl Config {
     pub fn producer(&self) -> ClientConfig {
         let largest_body = self.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
         let server = &self.server;
-        self.kafka.producer_config(server.max_in_flight_requests, server.max_in_flight_bytes, largest_body)
+        // One for each request, and as many elements of batches as there is room for.
+        let records = server.max_in_flight_requests + server.max_in_flight_bytes / ELEMENT_OVERHEAD_BYTES;
+        self.kafka.producer_config(records, server.max_in_flight_bytes, largest_body)
     }
 
     /// Some properties contradict each other, which librdkafka tells only when a client is made.
@@ -116,6 +121,8 @@ pub struct Source {
     pub key: KeyFrom,
     /// What stands before it.
     pub namespace: Option<String>,
+    /// Where the list of events stands, if each of its elements is to be an event of its own.
+    pub split: Option<Split>,
     /// The largest body.
     pub max_body_bytes: usize,
     /// How soon every request is answered.

@@ -10,9 +10,10 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::raw::{self, OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess, SecretEncoding};
+use super::expressions::expressions;
+use super::raw::{self, OneOrMany, RawExample, RawProvider, RawSuccess, SecretEncoding};
 use crate::expression::Expression;
-use crate::json::{MAX_POINTERS, Pointer};
+use crate::json::MAX_POINTERS;
 use crate::signature::key::{KeyEncoding, KeyFormat};
 use crate::signature::presented::SignatureEncoding;
 use crate::signature::{Content, Presented, Scheme, TimestampRule};
@@ -61,7 +62,11 @@ pub struct ProviderFile {
 impl Provider {
     /// The headers that an ID or a type is read from, by place.
     pub(crate) fn headers_read(&self) -> impl Iterator<Item = &[HeaderName]> {
-        self.message_id.iter().chain(&self.event_type).filter_map(Expression::headers)
+        self.message_id
+            .iter()
+            .chain(&self.event_type)
+            .flat_map(Expression::places)
+            .filter_map(Expression::headers)
     }
 }
 
@@ -76,8 +81,8 @@ pub(super) fn check(
 ) -> Option<ProviderFile> {
     let message_id = expressions(check, &path.key("message_id"), raw.message_id.as_ref());
     let event_type = expressions(check, &path.key("event_type"), raw.event_type.as_ref());
-    let pointers = |places: &[Expression]| places.iter().filter(|p| matches!(p, Expression::Json(_))).count();
-    if pointers(&message_id) + pointers(&event_type) > MAX_POINTERS {
+    let places = message_id.iter().chain(&event_type).flat_map(Expression::places);
+    if places.filter(|p| matches!(p, Expression::Json(_) | Expression::Body(_))).count() > MAX_POINTERS {
         check.error(path, format!("more than {MAX_POINTERS} places in the body are looked at"));
     }
     let scheme = match signed {
@@ -146,10 +151,7 @@ fn scheme(
         }
     });
     let coverage = content.as_ref().map(Content::coverage)?;
-    let id_headers = message_id.iter().find_map(|place| match place {
-        Expression::Header(names) => Some(names.clone()),
-        Expression::Json(_) => None,
-    });
+    let id_headers = message_id.iter().find_map(Expression::headers).map(<[HeaderName]>::to_vec);
     if coverage.id && id_headers.is_none() {
         check.missing(path, "message_id", "the content has `{id}`: name its header, `{ header: X-Id }`");
     }
@@ -193,26 +195,7 @@ fn timestamp(check: &mut Checker<'_>, path: &Path, raw: &RawProvider, signed: bo
     }
 }
 
-fn expressions(check: &mut Checker<'_>, path: &Path, raw: Option<&RawExpressions>) -> Vec<Expression> {
-    let Some(RawExpressions(raw)) = raw else { return Vec::new() };
-    let mut expressions = Vec::new();
-    for (index, expression) in raw.iter().enumerate() {
-        let path = if raw.len() == 1 { path.clone() } else { path.index(index) };
-        match (&expression.header, &expression.json) {
-            (Some(names), None) => {
-                expressions.extend(header_names(check, &path.key("header"), names).map(Expression::Header));
-            }
-            (None, Some(pointer)) => match Pointer::parse(pointer) {
-                Ok(pointer) => expressions.push(Expression::Json(pointer)),
-                Err(why) => check.error(&path.key("json"), why),
-            },
-            _ => check.error(&path, "say one place: `{ header: NAME }` or `{ json: /pointer }`"),
-        }
-    }
-    expressions
-}
-
-fn header_names(
+pub(super) fn header_names(
     check: &mut Checker<'_>,
     path: &Path,
     OneOrMany(names): &OneOrMany,

@@ -11,6 +11,7 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::units::show_duration;
 use super::{Authentication, Server, Source, preset, secret};
+use crate::batch::Split;
 use crate::expression::Expression;
 use crate::kafka::properties::Properties;
 use crate::signature::Key;
@@ -56,6 +57,7 @@ pub(super) fn source(
     let topics = topics(check, path, name, raw);
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
     let max_body_bytes = max_body_bytes(check, path, raw, common);
+    let split = split(check, path, raw.split.as_deref());
     if raw.max_topics == Some(0) {
         check.error(&path.key("max_topics"), "must be more than nothing");
     }
@@ -91,6 +93,7 @@ pub(super) fn source(
         unmapped: raw.unmapped.unwrap_or_default(),
         key: raw.key.unwrap_or_default(),
         namespace: raw.namespace.clone(),
+        split: split?,
         max_body_bytes,
         respond_within,
         body_timeout,
@@ -300,25 +303,41 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
         check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
     }
     let unsigned = |places: &[Expression]| {
-        places.iter().any(|place| match place {
+        places.iter().flat_map(Expression::places).any(|place| match place {
             Expression::Header(names) => {
                 !scheme.coverage().id || names.iter().any(|name| !scheme.id_headers.contains(name))
             }
-            Expression::Json(_) => false,
+            Expression::Query(_) => true,
+            Expression::Json(_) | Expression::Body(_) | Expression::Form(_) | Expression::Join { .. } => {
+                false
+            }
         })
     };
     if unsigned(&source.provider.message_id) && source.key == super::KeyFrom::MessageId {
-        let message = "the key comes from a header that the signature does not cover".to_owned();
+        let message = "the key comes from a header or a query that the signature does not cover".to_owned();
         check.warn(path, message, "with `key: body_sha256` a replayed request keeps its key");
     }
     if unsigned(&source.provider.event_type) {
-        let message = "the event type comes from a header that the signature does not cover".to_owned();
+        let message =
+            "the event type comes from a header or a query that the signature does not cover".to_owned();
         check.warn(path, message, "a replayed request can be given another type, and so another topic");
     }
     let named: Vec<_> = source.topics.entries();
     if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {
         let message = "event types that `topics` does not name are answered 400".to_owned();
         check.warn(path, message, "many providers disable an endpoint that refuses events");
+    }
+}
+
+/// Where a batch's list stands, if the source splits its bodies at all.
+fn split(check: &mut Checker<'_>, path: &Path, raw: Option<&str>) -> Option<Option<Split>> {
+    match raw.map(Split::parse).transpose() {
+        Ok(split) => Some(split),
+        Err(why) => {
+            let hint = "where the body itself is the list, write `split: \"\"`".to_owned();
+            check.error_with(&path.key("split"), (why, hint));
+            None
+        }
     }
 }
 

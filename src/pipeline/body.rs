@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
@@ -16,12 +16,13 @@ use super::Rejection;
 use super::source::{Addressed, Ticket};
 use crate::budget::Permit;
 
-/// A whole request.
+/// A whole request: its head and its body.
 #[derive(Debug)]
 #[must_use]
 pub struct Received {
     pub(super) ticket: Ticket,
     pub(super) headers: HeaderMap,
+    pub(super) uri: Uri,
     pub(super) body: Bytes,
 }
 
@@ -48,7 +49,7 @@ where
     let allowed = ticket.source.body_timeout;
     let body =
         within(ticket.arrived.monotonic + allowed, allowed, collect(body, limit, &mut ticket.permit)).await?;
-    Ok(Received { ticket, headers: head.headers, body })
+    Ok(Received { ticket, headers: head.headers, uri: head.uri, body })
 }
 
 async fn within<T>(

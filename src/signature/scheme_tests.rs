@@ -14,7 +14,8 @@ use super::*;
 use crate::config::preset;
 use crate::config::provider::ProviderFile;
 use crate::config::validate::provider_named;
-use crate::pipeline::extract::{self, Signed};
+use crate::pipeline::extract::Reader;
+use crate::pipeline::places::{Parts, Signed};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -97,9 +98,9 @@ fn check(path: &Path) -> (usize, usize) {
 
 fn check_names(case: &Case, provider: &ProviderFile, headers: &HeaderMap, body: &Bytes, place: &str) {
     let scheme = provider.scheme.as_ref().unwrap();
-    let signed = Signed { body: true, headers: &scheme.id_headers };
-    let provider = &provider.provider;
-    let event = extract::read(&provider.message_id, &provider.event_type, headers, body, signed);
+    let signed = Signed { body: true, url: false, headers: &scheme.id_headers };
+    let request = Parts { headers, query: None, body, signed };
+    let event = Reader::new(&provider.provider, &request).whole();
     if let (Some(id), Ok(event)) = (&case.message_id, &event) {
         assert_eq!(event.message_id().text(), id.as_str(), "{place}");
     }

@@ -42,6 +42,7 @@ pub struct Metrics {
     late_deliveries: Counter<u64>,
     dead_letters: Counter<u64>,
     dropped: Counter<u64>,
+    empty_batches: Counter<u64>,
     generation: Arc<AtomicU64>,
 }
 
@@ -107,6 +108,10 @@ impl Metrics {
                 .u64_counter("hookbridge.events.dropped")
                 .with_description("Events acknowledged and not published, as configured")
                 .build(),
+            empty_batches: meter
+                .u64_counter("hookbridge.batches.empty")
+                .with_description("Batches acknowledged that have no event in them")
+                .build(),
             generation,
             meter,
             _provider: provider,
@@ -119,12 +124,14 @@ impl Metrics {
         let (of_requests, of_bytes) = (Arc::clone(budget), Arc::clone(budget));
         self.meter
             .u64_observable_gauge("hookbridge.in_flight.requests")
-            .with_description("Requests under way, up to the delivery report of their record")
+            .with_description("Requests under way, up to the last delivery report of their records")
             .with_callback(move |observer| observer.observe(of_requests.requests() as u64, &[]))
             .build();
         self.meter
             .u64_observable_gauge("hookbridge.in_flight.body")
-            .with_description("Octets of request bodies in memory")
+            .with_description(
+                "Octets of request bodies in memory, with what the records of batches take beside",
+            )
             .with_unit("By")
             .with_callback(move |observer| observer.observe(of_bytes.bytes() as u64, &[]))
             .build();
@@ -185,9 +192,14 @@ impl Metrics {
         self.dead_letters.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
     }
 
-    /// An event is dropped, as configured.
-    pub(crate) fn dropped(&self, source: &Arc<str>) {
-        self.dropped.add(1, &[of_source(source)]);
+    /// So many events are dropped, as configured.
+    pub(crate) fn dropped(&self, source: &Arc<str>, count: usize) {
+        self.dropped.add(count as u64, &[of_source(source)]);
+    }
+
+    /// A batch has no event in it.
+    pub(crate) fn empty_batch(&self, source: &Arc<str>) {
+        self.empty_batches.add(1, &[of_source(source)]);
     }
 
     pub(crate) fn producer_generation(&self, number: u64) {
