@@ -106,7 +106,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
     if let Some(split) = &source.split {
         writeln!(
             out,
-            "  splits      the list at {split}: each element is an event, key and type are its own"
+            "  splits      the list at {split}: an event for each element; an ID of the whole request gets its index"
         )?;
     }
     writeln!(

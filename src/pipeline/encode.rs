@@ -5,7 +5,7 @@
 //! has the secret can verify the record again; not so an element of a batch), and what hookbridge has to say. Refuses
 //! nothing yet: schemas will.
 //!
-//! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2; W3C Trace Context, section 3.2.
+//! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2, and JSON Event Format; W3C Trace Context, section 3.2.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::UNIX_EPOCH;
@@ -26,6 +26,8 @@ use crate::topic::TopicName;
 
 /// The `ce_type` of a dead letter whose own type is not known.
 pub const DEAD_LETTER_TYPE: &str = "hookbridge.dead_letter";
+
+const CLOUDEVENTS_BATCH: &str = "application/cloudevents-batch+json";
 
 const TRACEPARENT: &str = "traceparent";
 
@@ -160,7 +162,8 @@ fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'st
 fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
     let request = common.request;
     if let Some(value) = request.get(CONTENT_TYPE).filter(|value| value.len() <= MAX_COPIED_HEADER) {
-        headers = headers.insert(header("content-type", value.as_bytes()));
+        let value = if is_element { of_element(value.as_bytes()) } else { value.as_bytes() };
+        headers = headers.insert(header("content-type", value));
     }
     headers = match (&common.new_trace, request.get(TRACEPARENT)) {
         (None, Some(value)) => headers.insert(header(TRACEPARENT, value.as_bytes())),
@@ -175,6 +178,15 @@ fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> O
         }
     }
     headers
+}
+
+/// The media type of a batch's element. CloudEvents has one for the batch and one for the event (JSON Event Format,
+/// sections 3 and 4); elsewhere they are the same.
+fn of_element(content_type: &[u8]) -> &[u8] {
+    let is_batch = content_type
+        .get(..CLOUDEVENTS_BATCH.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(CLOUDEVENTS_BATCH.as_bytes()));
+    if is_batch { b"application/cloudevents+json" } else { content_type }
 }
 
 /// A trace that begins here, not sampled. Its ids must be unlike others, not hard to guess: the seeds of the
@@ -200,6 +212,17 @@ fn is_traceparent(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_element_of_a_cloudevents_batch_is_a_cloudevent() {
+        let of_element = |value: &'static str| of_element(value.as_bytes());
+        assert_eq!(
+            of_element("Application/CloudEvents-batch+json; charset=utf-8"),
+            b"application/cloudevents+json"
+        );
+        assert_eq!(of_element("application/json; charset=utf-8"), b"application/json; charset=utf-8");
+        assert_eq!(of_element(""), b"");
+    }
 
     #[test]
     fn a_new_traceparent_is_one_and_unlike_the_last() {

@@ -132,6 +132,7 @@ pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
     let coverage = verified.coverage();
     let Received { mut ticket, headers, uri, body } = verified.into_request();
     let source = &ticket.source;
+    // No scheme covers the URL yet.
     let signed =
         Signed { body: coverage.body, url: false, headers: source.authentication.signed_id_headers() };
     let request = Parts { headers: &headers, query: uri.query(), body: &body, signed };

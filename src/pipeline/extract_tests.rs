@@ -244,7 +244,7 @@ fn what_is_of_the_whole_request_is_shared_by_the_elements_but_not_as_their_id() 
     let pairs = [("webhook-id", "m1"), ("x-event", "a")];
     let body = r#"{"object":"page","events":[{"id":"1"},{"id":"2"},{}]}"#;
     let of_body = Expression::Body(Pointer::parse("/object").unwrap());
-    let found = read_batch("/events", &[header("webhook-id")], &[of_body.clone()], &pairs, body);
+    let found = read_batch("/events", &[header("webhook-id")], std::slice::from_ref(&of_body), &pairs, body);
     let [zero, one, two] = ["m1/0", "m1/1", "m1/2"].map(|id| Field::Signed(id.into()));
     assert_eq!(ids(&found), [zero, one, two]);
     for found in found.as_slice() {
@@ -257,7 +257,7 @@ fn what_is_of_the_whole_request_is_shared_by_the_elements_but_not_as_their_id() 
         [Field::Signed("page.1".into()), Field::Signed("page.2".into()), Field::Unsigned("a/2".into())];
     assert_eq!(ids(&found), expected);
     // Without a split it is one document.
-    let event = read_all(&[of_body.clone()], &[], &[], body).unwrap();
+    let event = read_all(std::slice::from_ref(&of_body), &[], &[], body).unwrap();
     assert_eq!(event.message_id.text(), "page");
     // What all elements need and can't be read makes one dead letter of all.
     let twice = r#"{"object":"a","object":"b","events":[{"id":"1"}]}"#;

@@ -2,9 +2,8 @@
 //!
 //! Most requests hold one event, and it costs no allocation; the elements of a batch are as many as they are.
 
-/// One, or any number.
+/// One, or any number. The one stands here itself: a box would cost every request that holds one an allocation.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost every request that holds one an allocation")]
 pub enum Several<T> {
     /// The request holds one.
     One(T),

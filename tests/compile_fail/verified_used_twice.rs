@@ -1,5 +1,5 @@
 // error: E0382
-//! One verification, one event.
+//! What has been verified once is read once.
 
 use hookbridge::pipeline::{Rejection, Verified};
 use hookbridge::pipeline::extract::{Extracted, extract};

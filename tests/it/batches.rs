@@ -154,6 +154,17 @@ fn what_is_no_batch_is_one_dead_letter() {
 }
 
 #[test]
+fn the_largest_batch_fits_into_the_queue_of_a_small_bridge() {
+    let scene = plan().server("max_in_flight_requests: 2").option("respond_within: 14s").start();
+    let elements: Vec<String> = (0..10_000).map(|n| format!(r#"{{"id":"{n}","type":"{TYPE}"}}"#)).collect();
+    send(&scene, &format!("[{}]", elements.join(",")));
+    let records = scene.records();
+    assert!(values(&records) == elements, "{} records", records.len());
+    // All of them have one permit between them.
+    scene.bridge.wait_until_idle();
+}
+
+#[test]
 fn a_batch_for_which_there_can_never_be_room_is_a_dead_letter() {
     // Room for 512 elements.
     let scene = plan().server("max_in_flight_bytes: 1MiB").option("max_body_bytes: 64KiB").start();
@@ -164,9 +175,31 @@ fn a_batch_for_which_there_can_never_be_room_is_a_dead_letter() {
     assert_eq!(dead[0].header("hookbridge_reason"), Some("too_many_elements"));
     send(&scene, &body(400));
     assert_eq!(scene.dead_letters().len(), 401);
-    // Room is given back, and a batch that there may be room for later is not lost.
     scene.bridge.wait_until_idle();
-    send(&scene, &body(400));
+}
+
+#[test]
+fn a_batch_for_which_there_is_no_room_now_is_to_be_sent_again() {
+    // Room for 512 elements.
+    let scene = plan()
+        .server("max_in_flight_bytes: 1MiB")
+        .option("max_body_bytes: 800KiB")
+        .option("respond_within: 14s")
+        .start();
+    let batch = format!("[{}]", vec!["{}"; 400].join(","));
+    let batch = scene.request("", batch.as_bytes());
+    let large = format!("[{}]", " ".repeat(700 * 1024));
+    let held = scene.hold(&scene.request("", large.as_bytes()));
+    eventually(SOON, "the body is in memory", || {
+        (scene.bridge.metric("hookbridge_in_flight_body_bytes", &[])? >= 700.0 * 1024.0).then_some(())
+    });
+    assert_refusal(&scene.send(&batch), 503, "unavailable");
+    scene.wait_for_refusal("overloaded", &scene.source);
+    held.release();
+    scene.bridge.wait_until_idle();
+    assert_eq!(scene.dead_letters().len(), 0);
+    scene.send(&batch).assert_received();
+    assert_eq!(scene.dead_letters().len(), 400);
 }
 
 #[test]
