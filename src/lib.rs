@@ -6,6 +6,7 @@
 //! - [`pipeline`]: the path of a request, a file for each station, all of them on one screen.
 //! - [`signature`]: is a request genuine? Pure.
 //! - [`json`], [`expression`] and [`topic`]: reading a value out of a body, where it stands, and the mapping from event types to topics. Pure.
+//! - [`batch`]: the elements of a body that holds several events. Pure.
 //! - [`budget`]: what may be in memory at once; [`allowance`]: how much of it for what is not genuine.
 //! - [`kafka`]: the producer, what a request waits for, and how it heals.
 //! - [`config`]: from a YAML file to values that can't be wrong.
@@ -21,6 +22,7 @@
 
 pub mod allowance;
 pub mod app;
+pub mod batch;
 pub mod budget;
 pub mod cli;
 pub mod config;

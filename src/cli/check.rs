@@ -100,12 +100,22 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
         true => writeln!(out, "  event type  always {unnamed}")?,
         false => writeln!(out, "  event type  {}", places(&provider.event_type, "dead letter"))?,
     }
+    if let Some(split) = &source.split {
+        writeln!(
+            out,
+            "  splits      the list at {split}: an event for each element; an ID of the whole request gets its index"
+        )?;
+    }
     writeln!(
         out,
         "  answers     within {}, bodies up to {}",
         show_duration(source.respond_within),
         show_bytes(source.max_body_bytes)
     )?;
+    write_topics(out, source)
+}
+
+fn write_topics(out: &mut String, source: &Source) -> std::fmt::Result {
     for (pattern, target) in source.topics.entries() {
         let target = match target {
             Target::Topic(Pattern::Fixed(topic)) => topic.to_string(),

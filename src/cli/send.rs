@@ -161,10 +161,7 @@ pub(super) fn sign(
     let named = event.event_type.or(example.event_type.as_deref());
     for (places, value) in [(&provider.provider.message_id, Some(id)), (&provider.provider.event_type, named)]
     {
-        let first = places.iter().find_map(|place| match place {
-            Expression::Header(names) => names.first(),
-            Expression::Json(_) => None,
-        });
+        let first = places.iter().find_map(Expression::headers).and_then(<[HeaderName]>::first);
         if let (Some(name), Some(value)) = (first, value) {
             headers.insert(name.clone(), header_value(value)?);
         }
@@ -200,10 +197,7 @@ fn place(
     value: Option<&str>,
     own_data: bool,
 ) -> Result<Vec<u8>, String> {
-    let pointer = places.iter().find_map(|place| match place {
-        Expression::Json(pointer) => Some(pointer),
-        Expression::Header(_) => None,
-    });
+    let pointer = places.iter().find_map(Expression::pointer);
     let (Some(pointer), Some(value)) = (pointer, value) else { return Ok(body) };
     let no_object = || format!("`{value}` belongs at {pointer} in the body, but --data is no JSON object");
     let mut json: Value = serde_json::from_slice(&body).map_err(|_| no_object())?;

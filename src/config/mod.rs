@@ -9,6 +9,7 @@ mod checker;
 mod coverage;
 pub mod diagnostic;
 pub mod document;
+mod expressions;
 mod forms;
 mod look;
 pub mod named_key;
@@ -40,6 +41,8 @@ pub use raw::{KeyFrom, Unmapped};
 pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
+use crate::batch::Split;
+use crate::budget::ELEMENT_OVERHEAD_BYTES;
 use crate::kafka::properties::{self, Properties};
 use crate::signature::Scheme;
 use crate::signature::scheme::SignaturePlace;
@@ -76,7 +79,9 @@ impl Config {
     pub fn producer(&self) -> ClientConfig {
         let largest_body = self.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
         let server = &self.server;
-        let (mut records, mut bytes) = (server.max_in_flight_requests, server.max_in_flight_bytes);
+        // One for each request, and as many elements of batches as there is room for.
+        let records = server.max_in_flight_requests + server.max_in_flight_bytes / ELEMENT_OVERHEAD_BYTES;
+        let (mut records, mut bytes) = (records, server.max_in_flight_bytes);
         if self.sources.iter().any(|source| source.quarantine.is_some()) {
             records += MAX_RECORDS_UNDER_WAY;
             bytes += MAX_BYTES_UNDER_WAY;
@@ -135,6 +140,8 @@ pub struct Source {
     pub key: KeyFrom,
     /// What stands before it.
     pub namespace: Option<String>,
+    /// Where the list of events stands, if each of its elements is to be an event of its own.
+    pub split: Option<Split>,
     /// The largest body.
     pub max_body_bytes: usize,
     /// How soon every request is answered.

@@ -10,10 +10,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::raw::{OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess};
+use super::expressions::expressions;
+use super::raw::{OneOrMany, RawExample, RawProvider, RawSuccess};
 use super::scheme::{Binding, scheme};
 use crate::expression::Expression;
-use crate::json::{MAX_POINTERS, Pointer};
+use crate::json::MAX_POINTERS;
 use crate::signature::Scheme;
 
 /// What identifies and names a provider's events, and what it wants to hear.
@@ -58,7 +59,11 @@ pub struct ProviderFile {
 impl Provider {
     /// The headers that an ID or a type is read from, by place.
     pub(crate) fn headers_read(&self) -> impl Iterator<Item = &[HeaderName]> {
-        self.message_id.iter().chain(&self.event_type).filter_map(Expression::headers)
+        self.message_id
+            .iter()
+            .chain(&self.event_type)
+            .flat_map(Expression::places)
+            .filter_map(Expression::headers)
     }
 }
 
@@ -73,8 +78,8 @@ pub(super) fn check(
 ) -> Option<ProviderFile> {
     let message_id = expressions(check, &path.key("message_id"), raw.message_id.as_ref());
     let event_type = expressions(check, &path.key("event_type"), raw.event_type.as_ref());
-    let pointers = |places: &[Expression]| places.iter().filter(|p| matches!(p, Expression::Json(_))).count();
-    if pointers(&message_id) + pointers(&event_type) > MAX_POINTERS {
+    let places = message_id.iter().chain(&event_type).flat_map(Expression::places);
+    if places.filter(|p| matches!(p, Expression::Json(_) | Expression::Body(_))).count() > MAX_POINTERS {
         check.error(path, format!("more than {MAX_POINTERS} places in the body are looked at"));
     }
     let scheme = match signed {
@@ -94,25 +99,6 @@ pub(super) fn check(
         scheme,
         respond_within: raw.respond_within.map(|duration| duration.0),
     })
-}
-
-fn expressions(check: &mut Checker<'_>, path: &Path, raw: Option<&RawExpressions>) -> Vec<Expression> {
-    let Some(RawExpressions(raw)) = raw else { return Vec::new() };
-    let mut expressions = Vec::new();
-    for (index, expression) in raw.iter().enumerate() {
-        let path = if raw.len() == 1 { path.clone() } else { path.index(index) };
-        match (&expression.header, &expression.json) {
-            (Some(names), None) => {
-                expressions.extend(header_names(check, &path.key("header"), names).map(Expression::Header));
-            }
-            (None, Some(pointer)) => match Pointer::parse(pointer) {
-                Ok(pointer) => expressions.push(Expression::Json(pointer)),
-                Err(why) => check.error(&path.key("json"), why),
-            },
-            _ => check.error(&path, "say one place: `{ header: NAME }` or `{ json: /pointer }`"),
-        }
-    }
-    expressions
 }
 
 pub(super) fn header_names(

@@ -94,6 +94,10 @@ pub struct RawSource {
     pub key: Option<KeyFrom>,
     /// A prefix for the key, as `{namespace}:{key}`, where ids are unique only within an account.
     pub namespace: Option<String>,
+    /// Where the list of events stands, for a provider that posts several at once: a JSON Pointer (RFC 6901) such
+    /// as `/events`, or `""` for a body that is a list itself. Each element becomes an event and a record of its
+    /// own. Without it a batch is one record.
+    pub split: Option<String>,
     /// The largest body that is accepted. Default: 1MiB.
     pub max_body_bytes: Option<RawBytes>,
     /// How soon every request is answered, whatever Kafka does. Default: what the provider waits for,
@@ -486,6 +490,25 @@ pub struct RawExpressions(pub Vec<RawExpression>);
 pub struct RawExpression {
     /// A header's value; several names if the provider uses one or another.
     pub header: Option<OneOrMany>,
-    /// The value at a JSON Pointer (RFC 6901) into the body: text, or a number.
+    /// The value at a JSON Pointer (RFC 6901) into the body: text, or a number. Where the source has `split`,
+    /// into the element.
     pub json: Option<String>,
+    /// `body`: the pointer in `json` is into the whole body, also where the source has `split`.
+    pub of: Option<Of>,
+    /// The parameter of the query string that has this name, percent-decoded.
+    pub query: Option<String>,
+    /// The field of an `application/x-www-form-urlencoded` body that has this name, percent-decoded.
+    pub form: Option<String>,
+    /// Several places, all of which must have a value.
+    pub join: Option<Vec<RawExpression>>,
+    /// What stands between the values that are joined, such as `.`.
+    pub with: Option<String>,
+}
+
+/// What a JSON Pointer points into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// The whole body.
+    Body,
 }

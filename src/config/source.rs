@@ -12,6 +12,7 @@ use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
 use super::{Authentication, NamedKey, Server, Source, coverage, named_key, preset, secret, unproven};
+use crate::batch::Split;
 use crate::kafka::properties::Properties;
 use crate::signature::Account;
 use crate::signature::scheme::Proof;
@@ -60,6 +61,7 @@ pub(super) fn source(
     let topics = topics(check, path, name, raw);
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
     let max_body_bytes = max_body_bytes(check, path, raw, common);
+    let split = split(check, path, raw.split.as_deref());
     if raw.max_topics == Some(0) {
         check.error(&path.key("max_topics"), "must be more than nothing");
     }
@@ -101,6 +103,7 @@ pub(super) fn source(
         unmapped: raw.unmapped.unwrap_or_default(),
         key: raw.key.unwrap_or_default(),
         namespace: raw.namespace.clone(),
+        split: split?,
         max_body_bytes,
         respond_within,
         body_timeout,
@@ -357,6 +360,18 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
     if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {
         let message = "event types that `topics` does not name are answered 400".to_owned();
         check.warn(path, message, "many providers disable an endpoint that refuses events");
+    }
+}
+
+/// Where a batch's list stands, if the source splits its bodies at all.
+fn split(check: &mut Checker<'_>, path: &Path, raw: Option<&str>) -> Option<Option<Split>> {
+    match raw.map(Split::parse).transpose() {
+        Ok(split) => Some(split),
+        Err(why) => {
+            let hint = "where the body itself is the list, write `split: \"\"`".to_owned();
+            check.error_with(&path.key("split"), (why, hint));
+            None
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::Rejection;
 use super::source::{Addressed, Ticket};
 use crate::budget::Permit;
 
-/// A whole request.
+/// A whole request: its head and its body.
 #[derive(Debug)]
 #[must_use]
 pub struct Received {

@@ -10,12 +10,14 @@ pub mod body;
 pub mod encode;
 pub mod extract;
 pub mod limits;
+pub mod places;
 pub mod produce;
 pub mod quarantine;
 pub mod rejection;
 pub mod reply;
 pub mod report_only;
 pub mod route;
+pub mod several;
 pub mod source;
 pub mod verify;
 
@@ -74,19 +76,20 @@ where
     if let Some(key) = verified.key_name() {
         app.metrics().verified(&verified.source().name, key);
     }
-    let extracted = extract::extract(verified);
+    let extracted = extract::extract(verified)?;
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,
         Route::Drop(dropped) => {
-            app.metrics().dropped(&dropped.source().name);
+            dropped.report(app.metrics());
             return Ok(Accepted::Dropped(dropped));
         }
+        Route::Empty(empty) => {
+            empty.report(app.metrics());
+            return Ok(Accepted::Empty(empty));
+        }
     };
-    if let Some(defect) = routed.defect() {
-        defect.log(&routed.source().name);
-        app.metrics().dead_letter(&routed.source().name, defect.reason().as_str());
-    }
-    let record = encode::encode(routed);
-    let acknowledged = produce::produce(app, record).await?;
+    routed.report(app.metrics());
+    let records = encode::encode(routed);
+    let acknowledged = produce::produce(app, records).await?;
     Ok(Accepted::Delivered(acknowledged))
 }

@@ -199,10 +199,16 @@ impl Rejection {
         tracing::warn!(source, status, error.type = error_type, reason = %self, took_s, "request refused");
     }
 
+    /// Whether to send the request again can help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.status() == ErrorStatus::SERVICE_UNAVAILABLE
+    }
+
     /// How long the sender should wait before it tries again, where trying again can help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.status() == ErrorStatus::SERVICE_UNAVAILABLE).then_some(match self {
+        self.is_temporary().then_some(match self {
             // The next replica may have room at once.
             Self::Overloaded | Self::Draining | Self::QueueFull | Self::ProducerDead => {
                 Duration::from_secs(1)

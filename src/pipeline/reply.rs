@@ -10,17 +10,19 @@ use http_body_util::Full;
 
 use super::produce::Acknowledged;
 use super::rejection::Rejection;
-use super::route::Dropped;
+use super::route::{Dropped, Empty};
 use crate::config::{Source, Success};
 
 /// Why a request is answered with a 2xx.
 #[derive(Debug)]
 #[must_use]
 pub enum Accepted {
-    /// Kafka has acknowledged its record.
+    /// Kafka has acknowledged all of its records.
     Delivered(Acknowledged),
     /// The configuration says to drop events of its type.
     Dropped(Dropped),
+    /// It is a batch without an event.
+    Empty(Empty),
 }
 
 impl Accepted {
@@ -28,6 +30,7 @@ impl Accepted {
         match self {
             Self::Delivered(acknowledged) => acknowledged.source(),
             Self::Dropped(dropped) => dropped.source(),
+            Self::Empty(empty) => empty.source(),
         }
     }
 }

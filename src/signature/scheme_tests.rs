@@ -14,7 +14,8 @@ use super::*;
 use crate::config::catalogue;
 use crate::config::preset;
 use crate::config::provider::ProviderFile;
-use crate::pipeline::extract;
+use crate::pipeline::extract::Reader;
+use crate::pipeline::places::Parts;
 use crate::signature::Account;
 
 #[derive(Deserialize)]
@@ -114,8 +115,9 @@ fn check(path: &Path) -> (usize, usize) {
 
 fn check_names(case: &Case, provider: &ProviderFile, headers: &HeaderMap, body: &Bytes, place: &str) {
     let scheme = provider.scheme.as_ref().unwrap();
-    let provider = &provider.provider;
-    let event = extract::read(&provider.message_id, &provider.event_type, headers, body, &scheme.coverage);
+    let query = case.query.as_deref();
+    let request = Parts { headers, query, body, signed: &scheme.coverage };
+    let event = Reader::new(&provider.provider, &request).whole();
     if let (Some(id), Ok(event)) = (&case.message_id, &event) {
         assert_eq!(event.message_id().text(), id.as_str(), "{place}");
     }

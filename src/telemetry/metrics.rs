@@ -44,6 +44,7 @@ pub struct Metrics {
     dropped: Counter<u64>,
     not_genuine: NotGenuine,
     verified: Counter<u64>,
+    empty_batches: Counter<u64>,
     generation: Arc<AtomicU64>,
     configuration: Arc<Configuration>,
 }
@@ -126,6 +127,10 @@ impl Metrics {
                 .with_description("Requests found genuine, by the name of the key that signed them")
                 .build(),
             configuration: Configuration::observed_by(&meter),
+            empty_batches: meter
+                .u64_counter("hookbridge.batches.empty")
+                .with_description("Batches acknowledged that have no event in them")
+                .build(),
             generation,
             meter,
             _provider: provider,
@@ -138,12 +143,14 @@ impl Metrics {
         let (of_requests, of_bytes) = (Arc::clone(budget), Arc::clone(budget));
         self.meter
             .u64_observable_gauge("hookbridge.in_flight.requests")
-            .with_description("Requests under way, up to the delivery report of their record")
+            .with_description("Requests under way, up to the last delivery report of their records")
             .with_callback(move |observer| observer.observe(of_requests.requests() as u64, &[]))
             .build();
         self.meter
             .u64_observable_gauge("hookbridge.in_flight.body")
-            .with_description("Octets of request bodies in memory")
+            .with_description(
+                "Octets of request bodies in memory, with what the records of batches take beside",
+            )
             .with_unit("By")
             .with_callback(move |observer| observer.observe(of_bytes.bytes() as u64, &[]))
             .build();
@@ -220,9 +227,14 @@ impl Metrics {
         self.dead_letters.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
     }
 
-    /// An event is dropped, as configured.
-    pub(crate) fn dropped(&self, source: &Arc<str>) {
-        self.dropped.add(1, &[of_source(source)]);
+    /// So many events are dropped, as configured.
+    pub(crate) fn dropped(&self, source: &Arc<str>, count: usize) {
+        self.dropped.add(count as u64, &[of_source(source)]);
+    }
+
+    /// A batch has no event in it.
+    pub(crate) fn empty_batch(&self, source: &Arc<str>) {
+        self.empty_batches.add(1, &[of_source(source)]);
     }
 
     /// A request whose signature fails goes to the topic for those, since its source only reports it.

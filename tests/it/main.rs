@@ -3,6 +3,7 @@
 mod support;
 
 mod admin;
+mod batches;
 mod broker_loss;
 mod commands;
 mod dead_letters;
