@@ -23,6 +23,7 @@ pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod expression;
+pub mod handshake;
 pub mod json;
 pub mod kafka;
 pub mod pipeline;

@@ -8,27 +8,32 @@ mod checker;
 pub mod diagnostic;
 pub mod document;
 mod forms;
+mod handshake;
 pub mod preset;
 pub mod provider;
 pub mod raw;
+pub mod raw_handshake;
 pub mod schema;
 pub mod secret;
 mod source;
+mod source_handshake;
 pub mod units;
 pub mod validate;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use rdkafka::ClientConfig;
 
 pub use diagnostic::{Diagnostic, Invalid, Position};
 pub use provider::{Provider, Success};
 pub use raw::{KeyFrom, Unmapped};
 
+use crate::handshake::{Facts, Handshakes};
 use crate::kafka::properties::{self, Properties};
 use crate::signature::{Key, Scheme};
 use crate::topic::{TopicMap, TopicName};
@@ -122,6 +127,28 @@ pub struct Source {
     pub respond_within: Duration,
     /// How long a body may take. Shorter than `respond_within`.
     pub body_timeout: Duration,
+    /// What it answers to requests that bring no event.
+    pub handshakes: Handshakes,
+    /// The URL that the provider knows it by.
+    pub public_url: Option<String>,
+    /// What the provider's scheme or handshake needs to know, by name.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Source {
+    /// What answers to handshakes are made of.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        let key = match &self.authentication {
+            Authentication::Signed { keys, .. } => keys.first(),
+            Authentication::DangerUnsigned => None,
+        };
+        Facts {
+            key,
+            token: self.handshakes.token(),
+            parameters: &self.parameters,
+            public_url: self.public_url.as_deref(),
+        }
+    }
 }
 
 /// How requests are verified.
@@ -131,7 +158,8 @@ pub enum Authentication {
     Signed {
         /// The provider's scheme.
         scheme: Scheme,
-        /// The configured keys. Never empty.
+        /// The configured keys. Empty only where the source waits for the secret that its provider's first
+        /// request brings (`show_offered_secret`): nothing is verified then.
         keys: Vec<Key>,
     },
     /// Not at all, as the configuration says in so many words.
@@ -139,6 +167,16 @@ pub enum Authentication {
 }
 
 impl Authentication {
+    /// Whether a request claims to be signed. Whatever else it looks like, only verification may judge it.
+    pub(crate) fn is_claimed_by(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Signed { scheme, .. } => {
+                scheme.signature_headers.iter().any(|name| headers.contains_key(name))
+            }
+            Self::DangerUnsigned => false,
+        }
+    }
+
     /// The headers whose value, if it is the message ID, the signature covers.
     pub(crate) fn signed_id_headers(&self) -> &[HeaderName] {
         match self {

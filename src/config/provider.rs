@@ -10,8 +10,10 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
+use super::handshake;
 use super::raw::{self, OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess, SecretEncoding};
 use crate::expression::Expression;
+use crate::handshake::{Handshake, Offer};
 use crate::json::{MAX_POINTERS, Pointer};
 use crate::signature::key::{KeyEncoding, KeyFormat};
 use crate::signature::presented::SignatureEncoding;
@@ -56,6 +58,10 @@ pub struct ProviderFile {
     pub key_format: KeyFormat,
     /// How soon the provider wants an answer, less a margin.
     pub respond_within: Option<Duration>,
+    /// Requests by which the provider sees who is there.
+    pub handshakes: Vec<Handshake>,
+    /// Where the provider's first request holds the secret.
+    pub offer: Option<Offer>,
 }
 
 impl Provider {
@@ -86,6 +92,7 @@ pub(super) fn check(
     };
     let success = success(check, &path.key("success"), raw.success.as_ref())?;
     let secret = raw.secret.clone().unwrap_or_default();
+    let (handshakes, offer) = handshake::of_provider(check, path, raw);
     Some(ProviderFile {
         provider: Provider {
             name: name.to_owned(),
@@ -105,6 +112,8 @@ pub(super) fn check(
             strip_prefix: secret.strip_prefix,
         },
         respond_within: raw.respond_within.map(|duration| duration.0),
+        handshakes,
+        offer,
     })
 }
 

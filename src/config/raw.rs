@@ -11,6 +11,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::raw_handshake::{RawHandshake, RawOffer};
+
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -101,6 +103,19 @@ pub struct RawSource {
     /// Topics that `{type}` may bring into being, at most; further types go to the dead-letter topic.
     /// Default: 1000.
     pub max_topics: Option<usize>,
+    /// The token that you have told the provider, which its handshake must bring (`hub.verify_token` and its
+    /// like). Required where the provider's handshakes use one.
+    pub handshake_token: Option<RawSecret>,
+    /// false: the provider's handshakes are not answered. Default: true.
+    pub handshake: Option<bool>,
+    /// true: a secret that the provider's first request brings is shown, once, on standard output. Until you have
+    /// stored it, `secrets` may be left out. Take it out again at once: anybody can send such a request.
+    pub show_offered_secret: Option<bool>,
+    /// The URL that the provider knows this source by, where its scheme or its handshake signs it: https, without
+    /// query and fragment.
+    pub public_url: Option<String>,
+    /// What the provider's scheme or handshake needs to know of your account with it, by name.
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// A shared secret, by reference: it never stands in this file.
@@ -165,6 +180,10 @@ pub struct RawProvider {
     pub respond_within: Option<RawDuration>,
     /// The answer that the provider expects once the event is durable.
     pub success: Option<RawSuccess>,
+    /// Requests by which the provider sees who is there, and their answers.
+    pub handshakes: Option<Vec<RawHandshake>>,
+    /// Where the provider's first request holds the secret, if it hands it over so.
+    pub offers_secret: Option<RawOffer>,
     /// An event as the provider sends it, for `hookbridge dev` and `hookbridge send`.
     pub example: Option<RawExample>,
 }

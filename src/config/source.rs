@@ -10,7 +10,7 @@ use super::diagnostic::{Path, did_you_mean};
 use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::units::show_duration;
-use super::{Authentication, Server, Source, preset, secret};
+use super::{Authentication, Server, Source, preset, secret, source_handshake};
 use crate::expression::Expression;
 use crate::kafka::properties::Properties;
 use crate::signature::Key;
@@ -67,6 +67,7 @@ pub(super) fn source(
     let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
     let body_timeout = common.body_timeout.unwrap_or((respond_within * 4 / 5).min(MAX_DEFAULT_BODY_TIMEOUT));
     relations(check, path, respond_within, body_timeout, common);
+    let handshakes = source_handshake::of_source(check, path, raw, &file, common.env);
     let authentication = match (file.scheme, unsigned) {
         (_, true) => {
             if raw.tolerance.is_some() {
@@ -94,6 +95,9 @@ pub(super) fn source(
         max_body_bytes,
         respond_within,
         body_timeout,
+        handshakes,
+        public_url: source_handshake::public_url(check, path, raw),
+        parameters: source_handshake::parameters(check, path, raw),
     };
     dead_letters_apart(check, path, &source);
     warn_of(check, path, &source);
@@ -161,6 +165,8 @@ fn keys(
     let references = raw.secrets.as_deref().unwrap_or_default();
     match (references.is_empty(), raw.danger_accept_unsigned == Some(true)) {
         (true, true) => return Some(Vec::new()),
+        // The provider's first request brings it; until then nothing is accepted.
+        (true, false) if raw.show_offered_secret == Some(true) => return Some(Vec::new()),
         (true, false) if raw.secrets.is_some() => {
             check.error(&at, "the list is empty; without a secret nothing can be verified");
             return None;

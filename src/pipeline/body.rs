@@ -1,6 +1,6 @@
 //! Station 3: the exact octets.
 //!
-//! Takes [`Addressed`]. Gives [`Received`]: headers and body, the body under the source's limit and read within
+//! Takes [`Posted`]. Gives [`Received`]: headers and body, the body under the source's limit and read within
 //! its time. Refuses with `EncodingNotSupported`, `BodyTooLarge`, `BodyTimedOut`, `BodyAborted` and
 //! `Overloaded`.
 
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
 use super::Rejection;
-use super::source::{Addressed, Ticket};
+use super::handshake::Posted;
+use super::source::Ticket;
 use crate::budget::Permit;
 
 /// A whole request.
@@ -21,6 +22,7 @@ use crate::budget::Permit;
 #[must_use]
 pub struct Received {
     pub(super) ticket: Ticket,
+    pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -30,12 +32,12 @@ pub struct Received {
 ///
 /// # Errors
 /// See the head of this file.
-pub async fn read<B>(addressed: Addressed<B>) -> Result<Received, Rejection>
+pub async fn read<B>(posted: Posted<B>) -> Result<Received, Rejection>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let Addressed { request, mut ticket } = addressed;
+    let (request, mut ticket) = posted.into_request();
     let (head, body) = request.into_parts();
     if head.headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
         return Err(Rejection::EncodingNotSupported);
@@ -48,7 +50,7 @@ where
     let allowed = ticket.source.body_timeout;
     let body =
         within(ticket.arrived.monotonic + allowed, allowed, collect(body, limit, &mut ticket.permit)).await?;
-    Ok(Received { ticket, headers: head.headers, body })
+    Ok(Received { ticket, uri: head.uri, headers: head.headers, body })
 }
 
 async fn within<T>(

@@ -2,11 +2,13 @@
 //!
 //! Each station is a file, takes the previous station's type *by value* and gives the next: leaving one out
 //! or swapping two does not compile. Only [`verify`](verify::verify) makes a [`Verified`], only
-//! [`produce`](produce::produce) an [`Acknowledged`], and only a 2xx has either behind it.
+//! [`produce`](produce::produce) an [`Acknowledged`], only [`handshake`] a [`Challenged`], and only a 2xx has any of
+//! them behind it.
 
 pub mod body;
 pub mod encode;
 pub mod extract;
+pub mod handshake;
 pub mod limits;
 pub mod produce;
 pub mod rejection;
@@ -15,12 +17,15 @@ pub mod route;
 pub mod source;
 pub mod verify;
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Body;
 
 pub use body::Received;
+pub use handshake::Challenged;
 pub use produce::Acknowledged;
 pub use rejection::Rejection;
 pub use reply::Accepted;
@@ -42,8 +47,18 @@ where
     let outcome = accept(app, request, arrived).await;
     let response = reply::reply(&outcome);
     watch.answered(response.status(), outcome.as_ref().err().map(Rejection::code));
-    if let Err(rejection) = &outcome {
-        rejection.log(watch.source(), arrived.monotonic.elapsed());
+    match &outcome {
+        Ok(Accepted::Challenged(challenged)) => {
+            challenged.log();
+            app.metrics().handshake(&challenged.source().name, challenged.outcome());
+        }
+        Ok(_) => {}
+        Err(rejection) => {
+            rejection.log(watch.source(), arrived.monotonic.elapsed());
+            if let (true, Some(source)) = (rejection.is_of_handshake(), source) {
+                app.metrics().handshake(source, rejection.code());
+            }
+        }
     }
     response
 }
@@ -55,8 +70,18 @@ where
 {
     let admitted = limits::admit(app, request, arrived)?;
     let addressed = source::address(app, admitted)?;
-    let received = body::read(addressed).await?;
-    let verified = verify::verify(received)?;
+    let posted = match handshake::from_head(addressed)? {
+        Continue(posted) => posted,
+        Break(challenged) => return Ok(Accepted::Challenged(challenged)),
+    };
+    let received = match handshake::from_body(body::read(posted).await?)? {
+        Continue(received) => received,
+        Break(challenged) => return Ok(Accepted::Challenged(challenged)),
+    };
+    let verified = match handshake::from_verified(verify::verify(received)?)? {
+        Continue(verified) => verified,
+        Break(challenged) => return Ok(Accepted::Challenged(challenged)),
+    };
     let extracted = extract::extract(verified);
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,

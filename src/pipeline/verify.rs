@@ -2,13 +2,14 @@
 //!
 //! Takes [`Received`]. Gives [`Verified`], of which this file is the only maker: the field is private, the type
 //! can't be cloned, and the module has no children that could see it. Refuses with the `Signature…`,
-//! `HeaderRepeated` and `TimestampOutsideTolerance` rejections.
+//! `HeaderRepeated`, `TimestampOutsideTolerance` and `BodyIsToken` rejections.
 //!
 //! The rules themselves stand in [`crate::signature`].
 
 use super::Rejection;
 use super::body::Received;
 use crate::config::Authentication;
+use crate::handshake::token;
 use crate::signature::scheme::at_most_one_header;
 use crate::signature::{Coverage, UnixSeconds};
 
@@ -35,6 +36,10 @@ pub fn verify(request: Received) -> Result<Verified, Rejection> {
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
     }
+    // Whoever asks is given the source's signature over a token: it proves nothing about a body that is one.
+    if source.handshakes.signs_tokens() && token::may_be_signed_as_token(&request.body) {
+        return Err(Rejection::BodyIsToken);
+    }
     match &source.authentication {
         Authentication::Signed { scheme, keys } => {
             let now = UnixSeconds::from_system_time(request.ticket.arrived.wall);
@@ -53,6 +58,11 @@ impl Verified {
             Authentication::Signed { scheme, .. } => scheme.coverage(),
             Authentication::DangerUnsigned => Coverage::NONE,
         }
+    }
+
+    /// The request.
+    pub(super) fn request(&self) -> &Received {
+        &self.request
     }
 
     /// The request, for the next station.

@@ -99,6 +99,15 @@ impl Key {
         content.write(values, |part| mac.update(part));
         mac.finalize()
     }
+
+    /// The HMAC-SHA256 of these octets, one after the other, for handshakes that ask for one; `None` if the key
+    /// is of another kind. What may be signed so is decided by [`crate::handshake::token`].
+    #[must_use]
+    pub fn hmac_sha256(&self, octets: &[&[u8]]) -> Option<[u8; 32]> {
+        let mut mac = self.keyed.clone();
+        octets.iter().for_each(|octets| mac.update(octets));
+        Some(mac.finalize().into_bytes().into())
+    }
 }
 
 impl fmt::Debug for Key {

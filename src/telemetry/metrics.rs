@@ -42,6 +42,7 @@ pub struct Metrics {
     late_deliveries: Counter<u64>,
     dead_letters: Counter<u64>,
     dropped: Counter<u64>,
+    handshakes: Counter<u64>,
     generation: Arc<AtomicU64>,
 }
 
@@ -106,6 +107,10 @@ impl Metrics {
             dropped: meter
                 .u64_counter("hookbridge.events.dropped")
                 .with_description("Events acknowledged and not published, as configured")
+                .build(),
+            handshakes: meter
+                .u64_counter("hookbridge.handshakes")
+                .with_description("Requests by which a provider sees who is there, by what became of them")
                 .build(),
             generation,
             meter,
@@ -188,6 +193,11 @@ impl Metrics {
     /// An event is dropped, as configured.
     pub(crate) fn dropped(&self, source: &Arc<str>) {
         self.dropped.add(1, &[of_source(source)]);
+    }
+
+    /// A handshake was answered, or refused.
+    pub(crate) fn handshake(&self, source: &Arc<str>, outcome: &'static str) {
+        self.handshakes.add(1, &[of_source(source), KeyValue::new("hookbridge.outcome", outcome)]);
     }
 
     pub(crate) fn producer_generation(&self, number: u64) {
