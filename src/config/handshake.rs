@@ -335,3 +335,7 @@ fn offer(check: &mut Checker<'_>, path: &Path, raw: &RawOffer) -> Option<Offer> 
     };
     Some(Offer { place, echo: raw.echo.unwrap_or(false) })
 }
+
+#[cfg(test)]
+#[path = "handshake_tests.rs"]
+mod tests;

@@ -268,3 +268,7 @@ impl Handshakes {
     }
 }
 
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
