@@ -86,7 +86,8 @@ fn part(name: &str) -> Part {
 }
 
 fn checked(part: Part) -> (Vec<Handshake>, Option<Offer>) {
-    let raw = RawProvider { handshakes: part.handshakes, offers_secret: part.offers_secret, ..Default::default() };
+    let raw =
+        RawProvider { handshakes: part.handshakes, offers_secret: part.offers_secret, ..Default::default() };
     let mut faults = Diagnostics::default();
     let empty = Document::parse("", &mut faults).unwrap();
     let checked = of_provider(&mut Checker::new(&empty, &mut faults), &Path::root(), &raw);
@@ -215,9 +216,18 @@ fn what_a_provider_file_can_not_say_of_a_handshake() {
         ("when: { method: GET }, answer: { text: { query: a, header: b } }", "say one value"),
         ("when: { method: GET }, answer: { text: { query: a, encoding: hex } }", "are for `hmac_sha256`"),
         ("when: { method: GET }, answer: { text: { token: true } }", "the token is a secret"),
-        ("when: { method: GET }, answer: { text: { hmac_sha256: { token: true } } }", "the token is a secret"),
-        ("when: { method: GET }, answer: { headers: { Set-Cookie: { query: a } } }", "never set by a handshake"),
-        ("when: { method: GET }, answer: { headers: { Content-Type: { literal: text/html } } }", "never set by"),
+        (
+            "when: { method: GET }, answer: { text: { hmac_sha256: { token: true } } }",
+            "the token is a secret",
+        ),
+        (
+            "when: { method: GET }, answer: { headers: { Set-Cookie: { query: a } } }",
+            "never set by a handshake",
+        ),
+        (
+            "when: { method: GET }, answer: { headers: { Content-Type: { literal: text/html } } }",
+            "never set by",
+        ),
         ("when: { method: GET }, answer: { headers: { X-A: { literal: 'a b' } } }", "visible ASCII"),
         ("when: { method: GET }, answer: { text: { parameter: account } }", "`account` is missing"),
         ("when: { method: GET }, answer: { text: { public_url: true } }", "`public_url` is missing"),
@@ -266,7 +276,8 @@ fn what_a_source_must_bring() {
 #[test]
 fn what_is_allowed_and_should_be_known() {
     let token = "handshakes: [{ when: { method: GET, query: { t: { token: true } } }, answer: {} }]";
-    let warnings = |provider: &str, source: &str| said(provider, source).unwrap_or_else(|why| panic!("{why}"));
+    let warnings =
+        |provider: &str, source: &str| said(provider, source).unwrap_or_else(|why| panic!("{why}"));
     let of = |source: &str| warnings(token, &format!("{SECRETS}{source}"));
     assert_eq!(of("    handshake_token: { env: TOKEN }\n"), [""; 0]);
     assert_eq!(of("    handshake: false\n"), [""; 0]);

@@ -44,14 +44,16 @@ pub(super) fn of_source(
     needs(check, path, raw, list);
     if list.iter().any(Handshake::signs_tokens) && raw.danger_accept_unsigned == Some(true) {
         let hint = OFF.trim_start_matches("or ").to_owned();
-        let message = "the provider's handshake is answered with a signature, and there is no secret".to_owned();
+        let message =
+            "the provider's handshake is answered with a signature, and there is no secret".to_owned();
         check.error_with(&path.key("danger_accept_unsigned"), (message, hint));
     }
     // The rule that no token is an event looks at the body. Of a hash of the body, which is a token itself, it
     // would know nothing.
     let is_verbatim = file.scheme.as_ref().is_none_or(|scheme| scheme.content.has_verbatim_body());
     if list.iter().any(Handshake::signs_tokens) && !is_verbatim {
-        let message = "a handshake that is answered with a signature needs a scheme that signs `{body}` itself";
+        let message =
+            "a handshake that is answered with a signature needs a scheme that signs `{body}` itself";
         check.error(&path.key("provider"), message);
     }
     match (&file.offer, shows) {
@@ -138,7 +140,8 @@ pub(super) fn public_url(check: &mut Checker<'_>, path: &Path, raw: &RawSource) 
     });
     if parsed.is_none() || url.contains(['#', '?']) || url.len() > MAX_URL_OCTETS {
         let message = format!("`{}` is no https URL without query and fragment", url.escape_debug());
-        let hint = "write it as you have told it the provider, such as `https://hooks.example.com/webhooks/ebay`";
+        let hint =
+            "write it as you have told it the provider, such as `https://hooks.example.com/webhooks/ebay`";
         check.error_with(&path.key("public_url"), (message, hint.to_owned()));
         return None;
     }
@@ -146,11 +149,7 @@ pub(super) fn public_url(check: &mut Checker<'_>, path: &Path, raw: &RawSource) 
 }
 
 /// What the provider's scheme or handshake needs to know.
-pub(super) fn parameters(
-    check: &mut Checker<'_>,
-    path: &Path,
-    raw: &RawSource,
-) -> BTreeMap<String, String> {
+pub(super) fn parameters(check: &mut Checker<'_>, path: &Path, raw: &RawSource) -> BTreeMap<String, String> {
     for (name, value) in &raw.parameters {
         let at = path.key("parameters").key(name);
         let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');

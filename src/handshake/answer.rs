@@ -144,8 +144,10 @@ impl Template {
 
 /// A header's value that is visible ASCII and nothing else: no second header fits into it.
 fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, Refusal> {
-    let unusable =
-        || Refusal::Unusable { place: format!("answer's header `{name}`"), why: "would not be visible ASCII" };
+    let unusable = || Refusal::Unusable {
+        place: format!("answer's header `{name}`"),
+        why: "would not be visible ASCII",
+    };
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(unusable());
     }

@@ -268,7 +268,6 @@ impl Handshakes {
     }
 }
 
-
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "handshake_tests.rs"]
 mod tests;

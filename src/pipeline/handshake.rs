@@ -100,8 +100,7 @@ pub fn from_head<B>(addressed: Addressed<B>) -> Step<Posted<B>> {
     if !handshakes.has(request.method()) {
         return Err(Rejection::MethodNotAllowed(handshakes.methods()));
     }
-    let asked =
-        handshake::Request { query: request.uri().query(), headers: request.headers(), body: b"" };
+    let asked = handshake::Request { query: request.uri().query(), headers: request.headers(), body: b"" };
     match handshakes.judge_head(request.method(), &asked, &ticket.source.facts())? {
         Some(answer) => Ok(ControlFlow::Break(Challenged { ticket, answer, stage: Stage::Head })),
         None => Err(Rejection::NoHandshake),
@@ -158,11 +157,7 @@ pub fn from_verified(verified: Verified) -> Step<Verified> {
 }
 
 fn seen(received: &Received) -> handshake::Request<'_> {
-    handshake::Request {
-        query: received.uri.query(),
-        headers: &received.headers,
-        body: &received.body,
-    }
+    handshake::Request { query: received.uri.query(), headers: &received.headers, body: &received.body }
 }
 
 /// Shows the secret that a request brings, if it brings one: on standard output, never in the log.
@@ -184,3 +179,6 @@ impl From<Refusal> for Rejection {
     }
 }
 
+#[cfg(test)]
+#[path = "handshake_tests.rs"]
+mod tests;

@@ -19,7 +19,8 @@ fn source(handshakes: &str, more: &str) -> Arc<Source> {
         "kafka: {{ bootstrap.servers: 'kafka:9092' }}\nsources:\n  s:\n    provider:\n      extends: generic-hex\n\
          \x20     handshakes: {handshakes}\n    secrets: [{{ env: SECRET }}]\n{more}"
     );
-    let config = validate::parse("test.yaml", &text, &env).unwrap_or_else(|invalid| panic!("{text}\n{invalid}"));
+    let config =
+        validate::parse("test.yaml", &text, &env).unwrap_or_else(|invalid| panic!("{text}\n{invalid}"));
     Arc::clone(&config.sources[0])
 }
 
@@ -86,7 +87,10 @@ fn a_value_that_is_given_twice_is_refused() {
 
 #[test]
 fn a_value_that_is_absent_or_too_long_is_refused() {
-    let source = source("[{ when: { method: GET, query: { x: { present: true } } }, answer: { text: { query: c } } }]", "");
+    let source = source(
+        "[{ when: { method: GET, query: { x: { present: true } } }, answer: { text: { query: c } } }]",
+        "",
+    );
     let long = value::MAX_ECHO_OCTETS;
     assert!(get(&source, &format!("x=1&c={}", "y".repeat(long))).unwrap().is_some());
     // The limit is on what is answered, not on how it is written.
@@ -102,7 +106,8 @@ const SLACK: &str = "[{ when: { json: { /type: url_verification, /challenge: { p
 #[test]
 fn what_stands_in_the_body_is_looked_at() {
     let source = source(SLACK, "");
-    let answer = post(&source, &[], r#"{"type":"url_verification","challenge":"a\u0062c"}"#).unwrap().unwrap();
+    let answer =
+        post(&source, &[], r#"{"type":"url_verification","challenge":"a\u0062c"}"#).unwrap().unwrap();
     assert_eq!(text(&answer), "abc");
     // An event, whatever is wrong with it, is left to the path.
     for event in [
