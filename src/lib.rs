@@ -6,6 +6,7 @@
 //! - [`pipeline`]: the path of a request, a file for each station, all of them on one screen.
 //! - [`signature`]: is a request genuine? Pure.
 //! - [`json`], [`expression`] and [`topic`]: reading a value out of a body, where it stands, and the mapping from event types to topics. Pure.
+//! - [`handshake`]: requests by which a provider sees who is there, and their answers. Pure.
 //! - [`budget`]: what may be in memory at once.
 //! - [`kafka`]: the producer, what a request waits for, and how it heals.
 //! - [`config`]: from a YAML file to values that can't be wrong.
@@ -14,7 +15,8 @@
 //!
 //! Two invariants hold the promises. Only [`pipeline::verify`] makes a [`pipeline::Verified`], and nothing
 //! else reaches a topic. Only [`pipeline::produce`] makes a [`pipeline::Acknowledged`], and a 2xx has one
-//! behind it, or a configured drop.
+//! behind it, or a configured drop, or
+//! a handshake ([`pipeline::handshake`]) that brought no event.
 //!
 //! The library exists for the executable, its tests and its benchmarks; its API promises nothing to others.
 

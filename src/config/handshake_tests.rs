@@ -256,7 +256,6 @@ fn what_a_source_must_bring() {
     for (provider, source, expected) in [
         (token, "    handshake_token: { env: UNSET }\n", "`UNSET` is not set"),
         (token, "    handshake_token: {}\n", "a reference to one place"),
-        (none, "    handshake_token: { env: TOKEN }\n", "no handshake of the provider uses a token"),
         (none, "    show_offered_secret: true\n", "brings no secret"),
         (offer, "    show_offered_secret: true\n    handshake: false\n", "answers nothing"),
         (offer, "    show_offered_secret: true\n    danger_accept_unsigned: true\n", "no use for a secret"),
@@ -282,6 +281,8 @@ fn what_is_allowed_and_should_be_known() {
     assert_eq!(of("    handshake_token: { env: TOKEN }\n"), [""; 0]);
     assert_eq!(of("    handshake: false\n"), [""; 0]);
     assert_eq!(of("    handshake_token: { env: SHORT }\n"), ["the token has less than 16 octets"]);
+    let unused = warnings("title: x", &format!("{SECRETS}    handshake_token: {{ env: TOKEN }}\n"));
+    assert_eq!(unused, ["no handshake of the provider uses a token"]);
     // Until the secret has come there need be none.
     let offer = "offers_secret: { header: X-Hook-Secret, echo: true }";
     let shown = ["a secret that any request brings is shown on standard output"];
