@@ -68,7 +68,7 @@ def texts():
     twitch = {"Twitch-Eventsub-Message-Type": "notification"}
     yield ask("twitch", "a notification", "other", headers=twitch, body=challenge)
     front = {"X-Front-Challenge": "f7b3c1a9e2"}
-    yield ask("front", "challenge", answer("f7b3c1a9e2", TEXT), headers=front, body={"type": "sync"})
+    yield ask("front", "challenge", answer({"challenge": "f7b3c1a9e2"}, JSON), headers=front, body={"type": "sync"})
     yield ask("front", "an event", "other", body={"type": "inbound"})
 
 
@@ -102,6 +102,7 @@ def objects():
     yield ask("monday", "challenge", answer({"challenge": monday}, JSON), body={"challenge": monday})
     yield ask("monday", "an event", "other", body={"event": {"type": "create_pulse"}})
     smartcar = "6ae5d2d7-5ed0-4b5e-8c54-3d3c4e0d5a2b"
+    yield ask("smartcar", "a body to be signed", "refused", body={"eventType": "VERIFY", "data": {"challenge": "{}"}})
     yield ask("smartcar", "VERIFY", answer({"challenge": mac(smartcar).hex()}, JSON),
               body={"eventType": "VERIFY", "data": {"challenge": smartcar}})
 

@@ -153,6 +153,18 @@ fn every_provider_hears_what_it_wants() {
 }
 
 #[test]
+fn the_handshakes_of_every_file_can_be_used() {
+    let folder = std::fs::read_dir(format!("{ROOT}/config/providers")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(".yaml")?.to_owned())).collect();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in names {
+        let (list, offer) = checked(part(&name));
+        assert!(list.len() <= 3 && (list.is_empty() || offer.is_none()), "{name}");
+    }
+}
+
+#[test]
 fn the_providers_that_hand_a_secret_over_are_known() {
     let (_, offer) = checked(part("asana"));
     let header = OfferPlace::Header(HeaderName::from_static("x-hook-secret"));
