@@ -9,6 +9,7 @@ use crate::config::diagnostic::write_diagnostic;
 use crate::config::units::{show_bytes, show_duration};
 use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
 use crate::expression::Expression;
+use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
 use crate::topic::{Pattern, Target};
 
@@ -89,6 +90,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
     }
     write_unproven(out, source)?;
     write_keys(out, &source.authentication, SystemTime::now())?;
+    write_handshakes(out, source)?;
     let key = match source.key {
         KeyFrom::MessageId => places(&provider.message_id, "SHA-256 of the body"),
         KeyFrom::BodySha256 => "SHA-256 of the body".to_owned(),
@@ -166,6 +168,33 @@ fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime
         writeln!(out, "  secret      {}, tried {}{state}", key.name, key.window)?;
     }
     Ok(())
+}
+
+fn write_handshakes(out: &mut String, source: &Source) -> std::fmt::Result {
+    let mut asked: Vec<&str> = Vec::new();
+    for handshake in source.handshakes.list() {
+        let how = match handshake.asked {
+            Asked::Get => "GET",
+            Asked::Head => "HEAD",
+            Asked::Options => "OPTIONS",
+            Asked::Post { verified: true } => "POST, once verified",
+            Asked::Post { verified: false } => "POST, signed or not",
+        };
+        if !asked.contains(&how) {
+            asked.push(how);
+        }
+    }
+    if !asked.is_empty() {
+        writeln!(out, "  handshakes  {}", asked.join("; "))?;
+    }
+    match (source.handshakes.offer(), source.handshakes.shows_offered_secret()) {
+        (Some(_), true) => writeln!(out, "  secret      SHOWN on standard output when a request brings one"),
+        (Some(_), false) => writeln!(
+            out,
+            "  secret      the provider's first request brings it; show_offered_secret: true shows it"
+        ),
+        (None, _) => Ok(()),
+    }
 }
 
 fn places(places: &[Expression], last: &str) -> String {

@@ -186,7 +186,9 @@ fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
         brokers.replace('\'', "''")
     );
     for name in preset::names() {
-        yaml.push_str(&format!("  {name}: {{ provider: {name}, secrets: [{{ env: {name} }}] }}\n"));
+        yaml.push_str(&format!(
+            "  {name}: {{ provider: {name}, secrets: [{{ env: {name} }}], handshake: false }}\n"
+        ));
     }
     validate::parse("the development configuration", &yaml, &|name| Some(secret_of(name)))
         .map_err(|invalid| invalid.to_string())

@@ -4,6 +4,7 @@
 //! and a hint. The way is `yaml` (a tree with positions) -> `document` (through serde) -> `raw` (the shape) -> `validate` (the rules),
 //! with `preset`, `provider` and `secret` for its parts.
 
+mod account;
 pub mod catalogue;
 mod checker;
 mod coverage;
@@ -11,15 +12,18 @@ pub mod diagnostic;
 pub mod document;
 mod expressions;
 mod forms;
+mod handshake;
 mod look;
 pub mod named_key;
 pub mod preset;
 pub mod provider;
 pub mod raw;
+pub mod raw_handshake;
 pub mod schema;
 mod scheme;
 pub mod secret;
 mod source;
+mod source_handshake;
 pub mod units;
 pub mod unproven;
 pub mod validate;
@@ -28,9 +32,9 @@ mod yaml;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use rdkafka::ClientConfig;
 
 pub use diagnostic::{Diagnostic, Invalid, Position};
@@ -43,9 +47,10 @@ pub use unproven::{Quarantine, ReportOnly};
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
 use crate::batch::Split;
 use crate::budget::ELEMENT_OVERHEAD_BYTES;
+use crate::handshake::{Facts, Handshakes};
 use crate::kafka::properties::{self, Properties};
-use crate::signature::Scheme;
 use crate::signature::scheme::SignaturePlace;
+use crate::signature::{Account, Scheme};
 use crate::topic::{TopicMap, TopicName};
 
 /// A configuration that has passed every check.
@@ -152,6 +157,26 @@ pub struct Source {
     pub report_only: Option<ReportOnly>,
     /// Whether requests whose signature is refused are kept, and where.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// What it answers to requests that bring no event.
+    pub handshakes: Handshakes,
+    /// What it says about itself, which schemes sign and handshakes answer.
+    pub account: Account,
+}
+
+impl Source {
+    /// What answers to handshakes asked at `now` are made of.
+    pub(crate) fn facts(&self, now: SystemTime) -> Facts<'_> {
+        let key = match &self.authentication {
+            Authentication::Signed { keys, .. } => keys.iter().find(|key| key.is_valid_at(now)),
+            Authentication::DangerUnsigned => None,
+        };
+        Facts {
+            key: key.map(|key| &key.key),
+            token: self.handshakes.token(),
+            parameters: &self.account.parameters,
+            public_url: self.account.public_url.as_deref(),
+        }
+    }
 }
 
 /// How requests are verified.
@@ -161,7 +186,8 @@ pub enum Authentication {
     Signed {
         /// The provider's scheme.
         scheme: Box<Scheme>,
-        /// The configured keys. Never empty, though none of them may be valid at some time.
+        /// The configured keys. None of them may be valid at some time, and there is none where the source waits for
+        /// the secret that its provider's first request brings (`show_offered_secret`): nothing is verified then.
         keys: Vec<NamedKey>,
     },
     /// Not at all, as the configuration says in so many words.
@@ -169,6 +195,21 @@ pub enum Authentication {
 }
 
 impl Authentication {
+    /// Whether a request claims to be proved. Whatever else it looks like, only verification may judge it.
+    pub(crate) fn is_claimed_by(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
+        let Self::Signed { scheme, .. } = self else { return false };
+        match &scheme.place {
+            SignaturePlace::Header(names) | SignaturePlace::Headers(names) => {
+                names.iter().any(|name| headers.contains_key(name))
+            }
+            SignaturePlace::Query(name) => {
+                form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, _)| key == *name)
+            }
+            // It stands among what it is over, or is the secret itself: no handshake of such a provider has either.
+            SignaturePlace::Json(_) => false,
+        }
+    }
+
     /// The headers that the scheme reads: with them and the secret a consumer can verify a record again. Credentials,
     /// which whoever reads them can use, are not among them.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {

@@ -115,6 +115,8 @@ fn merge(over: RawProvider, base: RawProvider) -> RawProvider {
             body: over.body.or(base.body),
             content_type: over.content_type.or(base.content_type),
         }),
+        handshakes: over.handshakes.or(base.handshakes),
+        offers_secret: over.offers_secret.or(base.offers_secret),
         example: over.example.or(base.example),
     }
 }

@@ -11,9 +11,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use super::checker::Checker;
 use super::diagnostic::Path;
 use super::expressions::expressions;
+use super::handshake;
 use super::raw::{OneOrMany, RawExample, RawProvider, RawSuccess};
 use super::scheme::{Binding, scheme};
 use crate::expression::Expression;
+use crate::handshake::{Handshake, Offer};
 use crate::json::MAX_POINTERS;
 use crate::signature::Scheme;
 
@@ -54,6 +56,10 @@ pub struct ProviderFile {
     pub scheme: Option<Scheme>,
     /// How soon the provider wants an answer, less a margin.
     pub respond_within: Option<Duration>,
+    /// Requests by which the provider sees who is there.
+    pub handshakes: Vec<Handshake>,
+    /// Where the provider's first request holds the secret.
+    pub offer: Option<Offer>,
 }
 
 impl Provider {
@@ -87,6 +93,7 @@ pub(super) fn check(
         None => None,
     };
     let success = success(check, &path.key("success"), raw.success.as_ref())?;
+    let (handshakes, offer) = handshake::of_provider(check, path, raw);
     Some(ProviderFile {
         provider: Provider {
             name: name.to_owned(),
@@ -98,6 +105,8 @@ pub(super) fn check(
         },
         scheme,
         respond_within: raw.respond_within.map(|duration| duration.0),
+        handshakes,
+        offer,
     })
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::raw_handshake::{RawHandshake, RawOffer};
 use super::unproven::{RawQuarantine, Verification};
 
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
@@ -103,10 +104,12 @@ pub struct RawSource {
     /// How soon every request is answered, whatever Kafka does. Default: what the provider waits for,
     /// less a margin; 4.5s where that is unknown.
     pub respond_within: Option<RawDuration>,
-    /// The URL that the provider posts to, as the provider has it, with its query: for schemes that sign the URL.
+    /// The URL that the provider posts to, as the provider has it, with its query: for schemes that sign it, and handshakes that are
+    /// answered with it.
     pub public_url: Option<String>,
-    /// Values of your account that the provider's scheme signs, by the names that its preset asks for.
-    pub parameters: Option<BTreeMap<String, String>>,
+    /// Values of your account that the provider's scheme signs, or its handshake is answered with, by the names that
+    /// its preset asks for.
+    pub parameters: BTreeMap<String, String>,
     /// How far the signed timestamp may be from this machine's clock, each way. Default: the
     /// provider's, 5m.
     pub tolerance: Option<RawDuration>,
@@ -124,6 +127,14 @@ pub struct RawSource {
     /// true: it is an error if a topic or a key comes from a field that the signature does not cover.
     /// Default: false, which warns.
     pub strict_fields: Option<bool>,
+    /// The token that you have told the provider, which its handshake must bring (`hub.verify_token` and its
+    /// like). Required where the provider's handshakes use one.
+    pub handshake_token: Option<RawSecret>,
+    /// false: the provider's handshakes are not answered. Default: true.
+    pub handshake: Option<bool>,
+    /// true: a secret that the provider's first request brings is shown, once, on standard output. Until you have
+    /// stored it, `secrets` may be left out. Take it out again at once: anybody can send such a request.
+    pub show_offered_secret: Option<bool>,
 }
 
 /// A shared secret, by reference: it never stands in this file.
@@ -218,6 +229,10 @@ pub struct RawProvider {
     pub respond_within: Option<RawDuration>,
     /// The answer that the provider expects once the event is durable.
     pub success: Option<RawSuccess>,
+    /// Requests by which the provider sees who is there, and their answers.
+    pub handshakes: Option<Vec<RawHandshake>>,
+    /// Where the provider's first request holds the secret, if it hands it over so.
+    pub offers_secret: Option<RawOffer>,
     /// An event as the provider sends it, for `hookbridge dev` and `hookbridge send`.
     pub example: Option<RawExample>,
 }

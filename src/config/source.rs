@@ -11,10 +11,12 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
-use super::{Authentication, NamedKey, Server, Source, coverage, named_key, preset, secret, unproven};
+use super::{
+    Authentication, NamedKey, Server, Source, account, coverage, named_key, preset, secret, source_handshake,
+    unproven,
+};
 use crate::batch::Split;
 use crate::kafka::properties::Properties;
-use crate::signature::Account;
 use crate::signature::scheme::Proof;
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
@@ -54,7 +56,7 @@ pub(super) fn source(
         return None;
     }
     let unsigned = raw.danger_accept_unsigned == Some(true);
-    let account = account(check, path, raw);
+    let account = account::account(check, path, raw);
     let binding = Binding { account: &account, at: path };
     let provider = provider_of(check, path, raw.provider.as_ref(), (!unsigned).then_some(&binding));
     let keys = keys(check, path, raw, provider.as_ref(), common.env);
@@ -75,6 +77,7 @@ pub(super) fn source(
     let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
     let body_timeout = common.body_timeout.unwrap_or((respond_within * 4 / 5).min(MAX_DEFAULT_BODY_TIMEOUT));
     relations(check, path, respond_within, body_timeout, common);
+    let handshakes = source_handshake::of_source(check, path, raw, &file, common.env);
     let authentication = match (file.scheme, unsigned) {
         (_, true) => {
             if raw.tolerance.is_some() {
@@ -109,6 +112,8 @@ pub(super) fn source(
         body_timeout,
         report_only,
         quarantine,
+        handshakes,
+        account,
     };
     dead_letters_apart(check, path, &source);
     warn_of(check, path, &source);
@@ -132,20 +137,6 @@ pub(super) fn served_at(
         return None;
     }
     Some(given.to_owned())
-}
-
-/// What the source says about itself.
-fn account(check: &mut Checker<'_>, path: &Path, raw: &RawSource) -> Account {
-    let public_url = raw.public_url.clone().filter(|url| {
-        let parsed = url.parse::<http::Uri>().ok();
-        let is_absolute = parsed.is_some_and(|url| url.scheme().is_some() && url.authority().is_some());
-        if !is_absolute || url.contains('#') {
-            let hint = "the whole of it, such as `https://hooks.example.com/webhooks/twilio`".to_owned();
-            check.error_with(&path.key("public_url"), (format!("`{url}` is no URL"), hint));
-        }
-        is_absolute
-    });
-    Account { public_url, parameters: raw.parameters.clone().unwrap_or_default() }
 }
 
 fn provider_of(
@@ -191,6 +182,8 @@ fn keys(
     let references = raw.secrets.as_deref().unwrap_or_default();
     match (references.is_empty(), raw.danger_accept_unsigned == Some(true)) {
         (true, true) => return Some(Vec::new()),
+        // The provider's first request brings it; until then nothing is accepted.
+        (true, false) if raw.show_offered_secret == Some(true) => return Some(Vec::new()),
         (true, false) if raw.secrets.is_some() => {
             check.error(&at, "the list is empty; without a secret nothing can be verified");
             return None;

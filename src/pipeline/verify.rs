@@ -2,9 +2,9 @@
 //!
 //! Takes [`Received`]. Gives [`Verified`], of which this file is the only maker: the field is private, the type
 //! can't be cloned, and the module has no children that could see it. Refuses with the `Signature…`,
-//! `HeaderRepeated` and `TimestampOutsideTolerance` rejections; where the source says so, what is refused is a
-//! [`Suspect`], which can be kept for another look, or an [`Unverified`], which is published as such. Neither is
-//! ever a [`Verified`], and no station takes the one for the other.
+//! `HeaderRepeated`, `TimestampOutsideTolerance` and `BodyIsToken` rejections; where the source says so, what is
+//! refused is a [`Suspect`], which can be kept for another look, or an [`Unverified`], which is published as such.
+//! Neither is ever a [`Verified`], and no station takes the one for the other.
 //!
 //! The rules themselves stand in [`crate::signature`].
 
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::Rejection;
 use super::body::Received;
 use crate::config::{Authentication, Quarantine, Source};
+use crate::handshake::token;
 use crate::signature::message::at_most_one_header;
 use crate::signature::{Coverage, Message, UnixSeconds};
 use crate::topic::TopicName;
@@ -81,6 +82,10 @@ fn prove(request: &Received) -> Result<Option<Arc<str>>, Rejection> {
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
     }
+    // Whoever asks is given the source's signature over a token: it proves nothing about a body that is one.
+    if source.handshakes.signs_tokens() && token::may_be_signed_as_token(&request.body) {
+        return Err(Rejection::BodyIsToken);
+    }
     Ok(match &source.authentication {
         Authentication::Signed { scheme, keys } => {
             let arrived = request.ticket.arrived.wall;
@@ -148,6 +153,11 @@ impl Verified {
     #[must_use]
     pub fn key_name(&self) -> Option<&Arc<str>> {
         self.key.as_ref()
+    }
+
+    /// The request.
+    pub(super) fn request(&self) -> &Received {
+        &self.request
     }
 
     /// The request, for the next station.

@@ -169,6 +169,12 @@ impl Content {
         })
     }
 
+    /// Whether the body stands in the content octet for octet, not as a hash or in parts.
+    #[must_use]
+    pub fn has_verbatim_body(&self) -> bool {
+        self.parts.contains(&Part::Body)
+    }
+
     /// The text that follows the ID, by which a reader of the content would find the ID's end.
     #[must_use]
     pub fn border_after_id(&self) -> Option<&str> {

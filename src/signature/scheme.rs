@@ -107,6 +107,12 @@ impl Scheme {
         Ok(key)
     }
 
+    /// Whether what is signed has the body in it, octet for octet.
+    #[must_use]
+    pub fn signs_verbatim_body(&self) -> bool {
+        matches!(&self.proof, Proof::Content(content) if content.has_verbatim_body())
+    }
+
     /// Whether the proof is a credential that must not be passed on: whoever reads it can use it.
     #[must_use]
     pub fn presents_credential(&self) -> bool {

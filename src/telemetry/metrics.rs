@@ -45,6 +45,7 @@ pub struct Metrics {
     not_genuine: NotGenuine,
     verified: Counter<u64>,
     empty_batches: Counter<u64>,
+    handshakes: Counter<u64>,
     generation: Arc<AtomicU64>,
     configuration: Arc<Configuration>,
 }
@@ -130,6 +131,10 @@ impl Metrics {
             empty_batches: meter
                 .u64_counter("hookbridge.batches.empty")
                 .with_description("Batches acknowledged that have no event in them")
+                .build(),
+            handshakes: meter
+                .u64_counter("hookbridge.handshakes")
+                .with_description("Requests by which a provider sees who is there, by what became of them")
                 .build(),
             generation,
             meter,
@@ -250,6 +255,11 @@ impl Metrics {
     /// A refused request is not kept, for this reason.
     pub(crate) fn quarantine_skipped(&self, source: &Arc<str>, reason: &'static str) {
         self.not_genuine.skipped.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
+    }
+
+    /// A handshake was answered, or refused.
+    pub(crate) fn handshake(&self, source: &Arc<str>, outcome: &'static str) {
+        self.handshakes.add(1, &[of_source(source), KeyValue::new("hookbridge.outcome", outcome)]);
     }
 
     pub(crate) fn producer_generation(&self, number: u64) {

@@ -10,6 +10,7 @@ mod dead_letters;
 mod delivery;
 mod dev;
 mod examples;
+mod handshakes;
 mod hostile_http;
 mod injected_faults;
 mod kafka_refusals;
