@@ -5,7 +5,7 @@
 //!
 //! - [`pipeline`]: the path of a request, a file for each station, all of them on one screen.
 //! - [`signature`]: is a request genuine? Pure.
-//! - [`json`], [`expression`] and [`topic`]: reading a value out of a body, where it stands, and the mapping from event types to topics. Pure.
+//! - [`json`], [`instant`], [`expression`] and [`topic`]: reading a value out of a body, a time, where a value stands, and the mapping from event types to topics. Pure.
 //! - [`handshake`]: requests by which a provider sees who is there, and their answers. Pure.
 //! - [`batch`]: the elements of a body that holds several events. Pure.
 //! - [`budget`]: what may be in memory at once; [`allowance`]: how much of it for what is not genuine.
@@ -30,6 +30,7 @@ pub mod cli;
 pub mod config;
 pub mod expression;
 pub mod handshake;
+pub mod instant;
 pub mod json;
 pub mod kafka;
 pub mod pipeline;

@@ -273,10 +273,9 @@ fn what_a_source_must_bring() {
         (offer, "    show_offered_secret: true\n    danger_accept_unsigned: true\n", "no use for a secret"),
         (offer, "    show_offered_secret: false\n    secrets: []\n", "the list is empty"),
         (signing, "    danger_accept_unsigned: true\n", "there is no secret"),
-        (none, "    public_url: http://example.com/\n", "no https URL"),
-        (none, "    public_url: https://example.com/?a=b\n", "no https URL"),
-        (none, "    public_url: 'https://example.com/#a'\n", "no https URL"),
-        (none, "    public_url: https://user@example.com/\n", "no https URL"),
+        (none, "    public_url: example.com\n", "is no whole URL"),
+        (none, "    public_url: 'https://example.com/#a'\n", "is no whole URL"),
+        (none, "    public_url: https://user@example.com/\n", "is no whole URL"),
         (none, "    parameters: { 'a b': x }\n", "a parameter's name"),
         (none, "    parameters: { a: '' }\n", "1 to 1024 octets"),
     ] {

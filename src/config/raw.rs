@@ -261,7 +261,7 @@ pub struct RawSignature {
     /// What separates several entries in the header: one text, or any of several. Without it the header holds exactly
     /// one signature.
     pub separator: Option<OneOrMany>,
-    /// What is signed: text with `{id}`, `{timestamp}`, `{body}`, `{body_sha256_hex}`, `{body_crc32}`, `{method}`, `{url}`,
+    /// What is signed: text with `{id}`, `{timestamp}`, `{body}`, `{body_sha256_hex}`, `{body_crc32}`, `{method}`, `{url}`, `{url_decoded}`,
     /// `{header:NAME}`, `{json:/POINTER}` and `{parameter:NAME}`.
     pub content: Option<String>,
     /// Instead of `content`: what a provider signs that a template cannot say.
@@ -421,7 +421,7 @@ pub enum RawTimeUnit {
     S,
     /// Milliseconds since 1970.
     Ms,
-    /// A date and time in UTC (RFC 3339).
+    /// A date and time (RFC 3339); UTC where no zone is named.
     Rfc3339,
 }
 
