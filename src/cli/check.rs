@@ -9,7 +9,6 @@ use crate::config::diagnostic::write_diagnostic;
 use crate::config::units::{show_bytes, show_duration};
 use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
 use crate::expression::Expression;
-use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
 use crate::topic::{Pattern, Target};
 
@@ -173,13 +172,7 @@ fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime
 fn write_handshakes(out: &mut String, source: &Source) -> std::fmt::Result {
     let mut asked: Vec<&str> = Vec::new();
     for handshake in source.handshakes.list() {
-        let how = match handshake.asked {
-            Asked::Get => "GET",
-            Asked::Head => "HEAD",
-            Asked::Options => "OPTIONS",
-            Asked::Post { verified: true } => "POST, once verified",
-            Asked::Post { verified: false } => "POST, signed or not",
-        };
+        let how = handshake.asked.describe();
         if !asked.contains(&how) {
             asked.push(how);
         }

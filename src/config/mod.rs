@@ -19,6 +19,7 @@ pub mod preset;
 pub mod provider;
 pub mod raw;
 pub mod raw_handshake;
+mod raw_provider;
 pub mod schema;
 mod scheme;
 pub mod secret;

@@ -19,7 +19,8 @@ use crate::signature::key::{HmacAlgorithm, KeyEncoding, KeyFormat, KeyUse};
 use crate::signature::native::Native;
 use crate::signature::presented::{Label, SignatureEncoding};
 use crate::signature::public_key::PublicAlgorithm;
-use crate::signature::scheme::{Proof, QueryRule, SignaturePlace, Variant};
+use crate::signature::query::QueryRule;
+use crate::signature::scheme::{Proof, SignaturePlace, Variant};
 use crate::signature::timestamp::{TimeUnit, TimestampPlace};
 use crate::signature::{Account, Content, Coverage, Presented, Scheme, TimestampRule};
 

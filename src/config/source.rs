@@ -17,6 +17,7 @@ use super::{
 };
 use crate::batch::Split;
 use crate::kafka::properties::Properties;
+use crate::signature::Scheme;
 use crate::signature::scheme::Proof;
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
@@ -64,12 +65,7 @@ pub(super) fn source(
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
     let max_body_bytes = max_body_bytes(check, path, raw, common);
     let split = split(check, path, raw.split.as_deref());
-    if raw.max_topics == Some(0) {
-        check.error(&path.key("max_topics"), "must be more than nothing");
-    }
-    if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
-        check.error(&path.key("namespace"), "must have 1 to 64 characters");
-    }
+    bounds(check, path, raw);
     let report_only = unproven::report_only(check, path, name, raw);
     let quarantine = unproven::quarantine(check, path, raw, common.quarantine.as_ref());
     let file = provider?;
@@ -78,23 +74,7 @@ pub(super) fn source(
     let body_timeout = common.body_timeout.unwrap_or((respond_within * 4 / 5).min(MAX_DEFAULT_BODY_TIMEOUT));
     relations(check, path, respond_within, body_timeout, common);
     let handshakes = source_handshake::of_source(check, path, raw, &file, common.env);
-    let authentication = match (file.scheme, unsigned) {
-        (_, true) => {
-            if raw.tolerance.is_some() {
-                check.error(&path.key("tolerance"), "nothing is signed, so there is nothing to tolerate");
-            }
-            Authentication::DangerUnsigned
-        }
-        (Some(mut scheme), false) => {
-            tolerance(check, path, raw, &mut scheme);
-            if quarantine.is_some() && scheme.presents_credential() {
-                let why = "the scheme presents the secret itself, which is never kept: nothing could be verified later";
-                check.error(&path.key("quarantine"), why);
-            }
-            Authentication::Signed { scheme: Box::new(scheme), keys: keys? }
-        }
-        (None, false) => return None,
-    };
+    let authentication = authentication(check, path, raw, file.scheme, keys, quarantine.is_some())?;
     let source = Source {
         name: name.into(),
         path: served_at?,
@@ -119,6 +99,39 @@ pub(super) fn source(
     warn_of(check, path, &source);
     coverage::check(check, path, &source, raw.strict_fields == Some(true));
     Some(source)
+}
+
+fn bounds(check: &mut Checker<'_>, path: &Path, raw: &RawSource) {
+    if raw.max_topics == Some(0) {
+        check.error(&path.key("max_topics"), "must be more than nothing");
+    }
+    if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
+        check.error(&path.key("namespace"), "must have 1 to 64 characters");
+    }
+}
+
+fn authentication(
+    check: &mut Checker<'_>,
+    path: &Path,
+    raw: &RawSource,
+    scheme: Option<Scheme>,
+    keys: Option<Vec<NamedKey>>,
+    keeps_refused: bool,
+) -> Option<Authentication> {
+    if raw.danger_accept_unsigned == Some(true) {
+        if raw.tolerance.is_some() {
+            check.error(&path.key("tolerance"), "nothing is signed, so there is nothing to tolerate");
+        }
+        return Some(Authentication::DangerUnsigned);
+    }
+    let mut scheme = scheme?;
+    tolerance(check, path, raw, &mut scheme);
+    if keeps_refused && scheme.presents_credential() {
+        let why =
+            "the scheme presents the secret itself, which is never kept: nothing could be verified later";
+        check.error(&path.key("quarantine"), why);
+    }
+    Some(Authentication::Signed { scheme: Box::new(scheme), keys: keys? })
 }
 
 /// The path a source is served at.
@@ -287,7 +300,7 @@ fn relations(
     }
 }
 
-fn tolerance(check: &mut Checker<'_>, path: &Path, raw: &RawSource, scheme: &mut crate::signature::Scheme) {
+fn tolerance(check: &mut Checker<'_>, path: &Path, raw: &RawSource, scheme: &mut Scheme) {
     match (raw.tolerance, &mut scheme.timestamp) {
         (Some(tolerance), Some(rule)) => rule.tolerance = tolerance.0,
         (Some(_), None) => check.error(

@@ -53,6 +53,20 @@ pub enum Asked {
     },
 }
 
+impl Asked {
+    /// In words.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Post { verified: true } => "POST, once verified",
+            Self::Post { verified: false } => "POST, signed or not",
+        }
+    }
+}
+
 /// The methods, other than POST, that a source answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Methods {

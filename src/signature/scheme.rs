@@ -4,7 +4,6 @@
 //! algorithm and every name come from the scheme, never from the request.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use http::HeaderName;
 use smallvec::{SmallVec, smallvec};
@@ -19,6 +18,7 @@ use super::message::{Message, header_place, json_place};
 use super::native::{self, Native};
 use super::presented::{Candidates, Presented, SignatureEncoding};
 use super::public_key::PublicAlgorithm;
+use super::query::QueryRule;
 use super::timestamp::{TimestampPlace, TimestampRule, UnixSeconds};
 use crate::json::Pointer;
 
@@ -46,45 +46,6 @@ pub struct Scheme {
     pub query: Option<QueryRule>,
     /// What a signature covers.
     pub coverage: Coverage,
-}
-
-/// What the query must be, where the URL is signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QueryRule {
-    /// This one.
-    Is(String),
-    /// Any, or none. With one, the border between URL and body must be plain where nothing stands between them: the
-    /// query has only what RFC 3986 allows, and the body is a JSON object or array.
-    Any {
-        /// Whether the body stands beside it in the content.
-        beside_body: bool,
-    },
-}
-
-impl QueryRule {
-    fn check(&self, message: &Message<'_>) -> Result<(), SignatureError> {
-        let legal = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&octet);
-        match (self, message.query) {
-            (Self::Is(expected), query) if query == Some(expected) => Ok(()),
-            (Self::Is(_), _) => {
-                Err(SignatureError::Malformed("the query is not that of public_url, which is signed"))
-            }
-            (Self::Any { .. }, None) => Ok(()),
-            (Self::Any { .. }, Some(query)) if !query.bytes().all(legal) => {
-                Err(SignatureError::Malformed("the query, which is signed, has a character that no URL has"))
-            }
-            (Self::Any { beside_body: true }, Some(_)) if !is_document(message.body) => {
-                Err(SignatureError::Malformed(
-                    "the body, which stands beside the query in what is signed, is no JSON",
-                ))
-            }
-            (Self::Any { .. }, Some(_)) => Ok(()),
-        }
-    }
-}
-
-fn is_document(body: &[u8]) -> bool {
-    matches!((body.first(), body.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
 }
 
 /// Where a signature stands.
@@ -400,41 +361,6 @@ impl Scheme {
     }
 }
 
-/// What is signed, how, and where the signature stands: for people.
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithms: Vec<&str> = self.variants.iter().map(|variant| variant.key_use.name()).collect();
-        let algorithms = algorithms.join(" or ");
-        match &self.proof {
-            Proof::Content(content) => write!(f, "{algorithms} of {content} in "),
-            Proof::Native(Native::Twilio { public_url }) => {
-                write!(
-                    f,
-                    "{algorithms} of {public_url} and the form's sorted fields, or the hash of the body, in "
-                )
-            }
-            Proof::Native(Native::Adyen) => {
-                return write!(f, "{algorithms} of eight values of each item, beside them");
-            }
-            Proof::Token => f.write_str("the secret itself in "),
-            Proof::Basic => f.write_str("user and password in "),
-            Proof::Jwt(Jwt { body_hash: Some(hash), .. }) => {
-                write!(f, "{algorithms} token with the SHA-256 of the body in its claim {} in ", hash.claim)
-            }
-            Proof::Jwt(_) => write!(f, "{algorithms} token, which says nothing of the body, in "),
-        }?;
-        let listed = |names: &[HeaderName], with: &str| {
-            names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(with)
-        };
-        match &self.place {
-            SignaturePlace::Header(names) => f.write_str(&listed(names, " or ")),
-            SignaturePlace::Headers(names) => write!(f, "any of {}", listed(names, ", ")),
-            SignaturePlace::Json(pointer) => write!(f, "{pointer} of the body"),
-            SignaturePlace::Query(name) => write!(f, "the query parameter {name}"),
-        }
-    }
-}
-
 impl Variant {
     /// Whether the signature rests on SHA-1.
     #[must_use]
@@ -444,24 +370,6 @@ impl Variant {
 }
 
 impl KeyUse {
-    /// The algorithm's name, for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hmac(HmacAlgorithm::Sha1) => "HMAC-SHA1",
-            Self::Hmac(HmacAlgorithm::Sha256) => "HMAC-SHA256",
-            Self::Hmac(HmacAlgorithm::Sha512) => "HMAC-SHA512",
-            Self::Public(PublicAlgorithm::Ed25519) => "Ed25519",
-            Self::Public(PublicAlgorithm::EcdsaP256Sha256) => "ECDSA-P256-SHA256",
-            Self::Public(PublicAlgorithm::EcdsaP256Sha256Fixed) => "ES256",
-            Self::Public(PublicAlgorithm::RsaSha1) => "RSA-SHA1",
-            Self::Public(PublicAlgorithm::RsaSha256) => "RSA-SHA256",
-            Self::Public(PublicAlgorithm::RsaSha512) => "RSA-SHA512",
-            Self::Token => "token",
-            Self::JwtHmac => "HS256",
-        }
-    }
-
     /// Whether a signature can have `length` octets.
     fn fits(self, length: usize) -> bool {
         match self {

@@ -12,7 +12,8 @@ use super::key::{Key, Material};
 use super::message::Message;
 use super::native::{self, Native};
 use super::presented::SignatureEncoding;
-use super::scheme::{Proof, QueryRule, Scheme, SignaturePlace, Variant};
+use super::query::QueryRule;
+use super::scheme::{Proof, Scheme, SignaturePlace, Variant};
 use super::timestamp::{TimestampPlace, UnixSeconds};
 use crate::json::Pointer;
 

@@ -60,6 +60,10 @@ struct Configuration {
     read_at: AtomicU64,
 }
 
+fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+    meter.u64_counter(name).with_description(description).build()
+}
+
 impl Metrics {
     /// All instruments, connected to a registry of their own.
     ///
@@ -96,46 +100,50 @@ impl Metrics {
                 .i64_up_down_counter("http.server.active_requests")
                 .with_description("Requests that have no answer yet")
                 .build(),
-            rejections: meter
-                .u64_counter("hookbridge.rejections")
-                .with_description("Requests refused, by reason")
-                .build(),
-            sent_messages: meter
-                .u64_counter("messaging.client.sent.messages")
-                .with_description("Records whose end is known: acknowledged, or with an error.type")
-                .build(),
+            rejections: counter(&meter, "hookbridge.rejections", "Requests refused, by reason"),
+            sent_messages: counter(
+                &meter,
+                "messaging.client.sent.messages",
+                "Records whose end is known: acknowledged, or with an error.type",
+            ),
             send_duration: meter
                 .f64_histogram("messaging.client.operation.duration")
                 .with_description("Time from enqueueing a record to its delivery report")
                 .with_unit("s")
                 .with_boundaries(SECONDS.to_vec())
                 .build(),
-            late_deliveries: meter
-                .u64_counter("hookbridge.deliveries.late")
-                .with_description("Records acknowledged or given up after their request was answered 503")
-                .build(),
-            dead_letters: meter
-                .u64_counter("hookbridge.dead_letters")
-                .with_description("Genuine events that could not be read, by reason")
-                .build(),
-            dropped: meter
-                .u64_counter("hookbridge.events.dropped")
-                .with_description("Events acknowledged and not published, as configured")
-                .build(),
+            late_deliveries: counter(
+                &meter,
+                "hookbridge.deliveries.late",
+                "Records acknowledged or given up after their request was answered 503",
+            ),
+            dead_letters: counter(
+                &meter,
+                "hookbridge.dead_letters",
+                "Genuine events that could not be read, by reason",
+            ),
+            dropped: counter(
+                &meter,
+                "hookbridge.events.dropped",
+                "Events acknowledged and not published, as configured",
+            ),
             not_genuine: NotGenuine::new(&meter),
-            verified: meter
-                .u64_counter("hookbridge.verified")
-                .with_description("Requests found genuine, by the name of the key that signed them")
-                .build(),
+            verified: counter(
+                &meter,
+                "hookbridge.verified",
+                "Requests found genuine, by the name of the key that signed them",
+            ),
             configuration: Configuration::observed_by(&meter),
-            empty_batches: meter
-                .u64_counter("hookbridge.batches.empty")
-                .with_description("Batches acknowledged that have no event in them")
-                .build(),
-            handshakes: meter
-                .u64_counter("hookbridge.handshakes")
-                .with_description("Requests by which a provider sees who is there, by what became of them")
-                .build(),
+            empty_batches: counter(
+                &meter,
+                "hookbridge.batches.empty",
+                "Batches acknowledged that have no event in them",
+            ),
+            handshakes: counter(
+                &meter,
+                "hookbridge.handshakes",
+                "Requests by which a provider sees who is there, by what became of them",
+            ),
             generation,
             meter,
             _provider: provider,
@@ -287,7 +295,7 @@ struct NotGenuine {
 
 impl NotGenuine {
     fn new(meter: &Meter) -> Self {
-        let counter = |name, description| meter.u64_counter(name).with_description(description).build();
+        let counter = |name, description| counter(meter, name, description);
         Self {
             unverified: counter(
                 "hookbridge.unverified",
@@ -302,10 +310,11 @@ impl NotGenuine {
 impl Configuration {
     /// Read just now, and reported by `meter` whenever it is asked for.
     fn observed_by(meter: &Meter) -> Arc<Self> {
-        let reloads = meter
-            .u64_counter("hookbridge.config.reloads")
-            .with_description("Readings of the configuration since the start, by outcome")
-            .build();
+        let reloads = counter(
+            meter,
+            "hookbridge.config.reloads",
+            "Readings of the configuration since the start, by outcome",
+        );
         let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
         let this = Arc::new(this);
         let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));
