@@ -6,6 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Room that is taken for each element of a batch, beside the body's octets: its record's key and headers, and
+/// what librdkafka keeps of it. A record has some ten headers of up to a hundred octets.
+pub const ELEMENT_OVERHEAD_BYTES: usize = 2048;
+
 /// The limits and what is taken of them.
 #[derive(Debug)]
 pub struct Budget {
@@ -66,6 +70,13 @@ impl Permit {
         }
         grown
     }
+
+    /// Whether there would be room for `bytes` octets more if nothing else were under way. If not, to try again
+    /// is of no use.
+    #[must_use]
+    pub fn could_ever_grow(&self, bytes: usize) -> bool {
+        self.bytes.checked_add(bytes).is_some_and(|sum| sum <= self.budget.max_bytes)
+    }
 }
 
 impl Drop for Permit {
@@ -86,7 +97,8 @@ mod tests {
         assert!(first.grow(60) && !first.grow(41) && first.grow(40));
         let mut second = budget.admit().unwrap();
         assert!(budget.admit().is_none());
-        assert!(!second.grow(1));
+        assert!(!second.grow(1) && second.could_ever_grow(100) && !second.could_ever_grow(101));
+        assert!(first.could_ever_grow(0) && !first.could_ever_grow(1) && !first.could_ever_grow(usize::MAX));
         drop(first);
         assert!(second.grow(100) && !second.grow(usize::MAX));
         drop(second);

@@ -1,4 +1,5 @@
-//! Where a value stands in a request: a header, or a place in the body.
+//! Where a value stands in a request: a header, a place in the body, a field of a form or of the query, or several
+//! of them joined.
 //!
 //! Takes nothing; it is what a provider's file says of message IDs and event types. Reading the value is left to
 //! [`crate::pipeline::extract`].
@@ -10,22 +11,56 @@ use http::HeaderName;
 use crate::json::Pointer;
 use crate::signature::Coverage;
 
+/// The most places that one value is joined from.
+pub const MAX_JOINED: usize = 8;
+
 /// A place in a request where an ID or a type can stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression {
     /// In a header; several names if the provider uses one or another.
     Header(Vec<HeaderName>),
-    /// At a JSON Pointer into the body.
+    /// At a JSON Pointer into the event: the body, or where the source splits it, the element.
     Json(Pointer),
+    /// At a JSON Pointer into the whole body, also where the source splits it.
+    Body(Pointer),
+    /// In the parameter of the query string that has this name.
+    Query(String),
+    /// In the field of an `application/x-www-form-urlencoded` body that has this name.
+    Form(String),
+    /// In several places, all of which must have a value.
+    Join {
+        /// Where the parts stand: 2 to [`MAX_JOINED`], none of them joined itself.
+        parts: Vec<Expression>,
+        /// What stands between two parts. Never empty, or `a` and `bc` would be `ab` and `c`.
+        with: String,
+    },
 }
 
 impl Expression {
-    /// The place in the body, if it is one.
+    /// The single places it is made of.
+    #[must_use]
+    pub fn places(&self) -> &[Self] {
+        match self {
+            Self::Join { parts, .. } => parts,
+            place => std::slice::from_ref(place),
+        }
+    }
+
+    /// The place in the event's JSON, if it is one.
     #[must_use]
     pub fn pointer(&self) -> Option<&Pointer> {
         match self {
             Self::Json(pointer) => Some(pointer),
-            Self::Header(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The place in the whole body's JSON, if it is one.
+    #[must_use]
+    pub fn body_pointer(&self) -> Option<&Pointer> {
+        match self {
+            Self::Body(pointer) => Some(pointer),
+            _ => None,
         }
     }
 
@@ -34,7 +69,10 @@ impl Expression {
     pub fn is_covered(&self, coverage: &Coverage) -> bool {
         match self {
             Self::Header(names) => names.iter().all(|name| coverage.header(name)),
-            Self::Json(pointer) => coverage.json(pointer),
+            Self::Json(pointer) | Self::Body(pointer) => coverage.json(pointer),
+            Self::Query(_) => coverage.url,
+            Self::Form(_) => coverage.body,
+            Self::Join { parts, .. } => parts.iter().all(|part| part.is_covered(coverage)),
         }
     }
 
@@ -43,8 +81,20 @@ impl Expression {
     pub fn headers(&self) -> Option<&[HeaderName]> {
         match self {
             Self::Header(names) => Some(names),
-            Self::Json(_) => None,
+            _ => None,
         }
+    }
+
+    /// Whether it is a field of a form.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        matches!(self, Self::Form(_))
+    }
+
+    /// Whether, in a body that the source splits, it is the same for every element.
+    #[must_use]
+    pub fn is_of_request(&self) -> bool {
+        self.places().iter().all(|place| !matches!(place, Self::Json(_)))
     }
 }
 
@@ -56,6 +106,34 @@ impl fmt::Display for Expression {
                 write!(f, "header {}", names.join(" or "))
             }
             Self::Json(pointer) => write!(f, "body {pointer}"),
+            Self::Body(pointer) => write!(f, "whole body {pointer}"),
+            Self::Query(name) => write!(f, "query {name}"),
+            Self::Form(name) => write!(f, "form {name}"),
+            Self::Join { parts, with } => {
+                for (index, part) in parts.iter().enumerate() {
+                    if index > 0 {
+                        write!(f, " `{with}` ")?;
+                    }
+                    write!(f, "{part}")?;
+                }
+                Ok(())
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_joined_value_is_of_the_request_only_if_every_part_is() {
+        let json = Expression::Json(Pointer::parse("/id").unwrap());
+        let query = Expression::Query("id".to_owned());
+        let join = |parts: Vec<Expression>| Expression::Join { parts, with: ".".to_owned() };
+        assert!(!json.is_of_request() && query.is_of_request());
+        assert!(!join(vec![query.clone(), json.clone()]).is_of_request());
+        assert!(join(vec![query.clone(), query.clone()]).is_of_request());
+        assert_eq!(join(vec![json, query]).to_string(), "body /id `.` query id");
     }
 }

@@ -40,13 +40,18 @@ impl Pointer {
     pub fn segments(&self) -> &[String] {
         &self.segments
     }
+
+    /// Writes the pointer that has these keys.
+    pub(crate) fn write(segments: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        segments
+            .iter()
+            .try_for_each(|segment| write!(f, "/{}", segment.replace('~', "~0").replace('/', "~1")))
+    }
 }
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.segments
-            .iter()
-            .try_for_each(|segment| write!(f, "/{}", segment.replace('~', "~0").replace('/', "~1")))
+        Self::write(&self.segments, f)
     }
 }
 
@@ -82,7 +87,7 @@ pub fn scan<'a>(body: &'a [u8], wanted: &[&Pointer]) -> Result<Found<'a>, serde_
 }
 
 /// RFC 6901, section 4: an index has no leading zero.
-fn is_index(segment: &str, index: usize) -> bool {
+pub(crate) fn is_index(segment: &str, index: usize) -> bool {
     (segment == "0" || !segment.starts_with(['0', '+'])) && segment.parse() == Ok(index)
 }
 

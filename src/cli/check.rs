@@ -91,6 +91,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
     }
     write_unproven(out, source)?;
     write_keys(out, &source.authentication, SystemTime::now())?;
+    write_handshakes(out, source)?;
     let key = match source.key {
         KeyFrom::MessageId => places(&provider.message_id, "SHA-256 of the body"),
         KeyFrom::BodySha256 => "SHA-256 of the body".to_owned(),
@@ -102,12 +103,22 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
         true => writeln!(out, "  event type  always {unnamed}")?,
         false => writeln!(out, "  event type  {}", places(&provider.event_type, "dead letter"))?,
     }
+    if let Some(split) = &source.split {
+        writeln!(
+            out,
+            "  splits      the list at {split}: an event for each element; an ID of the whole request gets its index"
+        )?;
+    }
     writeln!(
         out,
         "  answers     within {}, bodies up to {}",
         show_duration(source.respond_within),
         show_bytes(source.max_body_bytes)
     )?;
+    write_topics(out, source)
+}
+
+fn write_topics(out: &mut String, source: &Source) -> std::fmt::Result {
     for (pattern, target) in source.topics.entries() {
         let target = match target {
             Target::Topic(Pattern::Fixed(topic)) => topic.to_string(),
@@ -158,6 +169,27 @@ fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime
         writeln!(out, "  secret      {}, tried {}{state}", key.name, key.window)?;
     }
     Ok(())
+}
+
+fn write_handshakes(out: &mut String, source: &Source) -> std::fmt::Result {
+    let mut asked: Vec<&str> = Vec::new();
+    for handshake in source.handshakes.list() {
+        let how = handshake.asked.describe();
+        if !asked.contains(&how) {
+            asked.push(how);
+        }
+    }
+    if !asked.is_empty() {
+        writeln!(out, "  handshakes  {}", asked.join("; "))?;
+    }
+    match (source.handshakes.offer(), source.handshakes.shows_offered_secret()) {
+        (Some(_), true) => writeln!(out, "  secret      SHOWN on standard output when a request brings one"),
+        (Some(_), false) => writeln!(
+            out,
+            "  secret      the provider's first request brings it; show_offered_secret: true shows it"
+        ),
+        (None, _) => Ok(()),
+    }
 }
 
 fn places(places: &[Expression], last: &str) -> String {

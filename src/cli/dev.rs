@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
 use clap::Args;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -131,9 +130,12 @@ async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<T
             say(format!(
                 "  {this} send --provider {provider} --secret {} \\\n    --url http://{address}/webhooks/{provider} \
                  --type event_attendee.ticket_success --data '{{\"data\":{{\"ticket\":7}}}}'\n",
-                secret_of(provider)
+                secret_of(provider).unwrap_or_default()
             ));
-            say(format!("Presets: {}. Ctrl-C ends it.", served().collect::<Vec<_>>().join(", ")));
+            say(format!(
+                "{} presets are served so; `{this} providers` lists them. Ctrl-C ends it.",
+                preset::names().filter(|name| secret_of(name).is_some()).count()
+            ));
         }
         Err(why) => eprintln!("hookbridge: the demonstration failed: {why}; the service stays up"),
     }
@@ -144,7 +146,12 @@ async fn samples(app: &App, address: SocketAddr, tail: &Tail) -> Result<(), Stri
     wait_until("Kafka is not ready", || app.is_ready()).await?;
     for name in FIRST_FIVE {
         let provider = catalogue::named(name)?;
-        let request = send::sign(&provider, &secret_of(name), send::Event::default(), SystemTime::now())?;
+        let request = send::sign(
+            &provider,
+            &secret_of(name).unwrap_or_default(),
+            send::Event::default(),
+            SystemTime::now(),
+        )?;
         let url = format!("http://{address}/webhooks/{name}");
         let uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let (status, body) = send::post(&uri, request).await?;
@@ -168,21 +175,13 @@ async fn wait_until(otherwise: &str, condition: impl Fn() -> bool) -> Result<(),
     Ok(())
 }
 
-/// The secret of a development source: well known, and as its preset wants it written.
-fn secret_of(preset: &str) -> String {
-    let text = format!("hookbridge development secret for {preset}");
-    match preset.starts_with("generic") {
-        true => text.replace(' ', "-"),
-        false => format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(text)),
-    }
+/// The secret of a development source: well known, and as its preset wants it written. None where only the provider
+/// can sign.
+fn secret_of(preset: &str) -> Option<String> {
+    catalogue::entry(preset).ok()?.secret_of(&format!("hookbridge development secret for {preset}"))
 }
 
-/// The presets that can be served without their provider's help: the others' keys are fetched from it.
-fn served() -> impl Iterator<Item = &'static str> {
-    preset::names().filter(|name| catalogue::named(name).is_ok_and(|provider| provider.keys.is_none()))
-}
-
-/// A configuration with a source for each of them, read as any other.
+/// A configuration with a source for every preset that can be signed for, read as any other.
 fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
     let mut yaml = format!(
         "server: {{ listen: '{}' }}\nadmin: {{ listen: '{}' }}\nkafka: {{ bootstrap.servers: '{}' }}\nsources:\n",
@@ -190,11 +189,18 @@ fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
         dev.admin_listen,
         brokers.replace('\'', "''")
     );
-    for name in served() {
-        yaml.push_str(&format!("  {name}: {{ provider: {name}, secrets: [{{ env: {name} }}] }}\n"));
+    for name in preset::names().filter(|name| secret_of(name).is_some()) {
+        let account = catalogue::entry(name)?.account();
+        let parameters: Vec<String> =
+            account.parameters.iter().map(|(name, value)| format!("{name}: '{value}'")).collect();
+        yaml.push_str(&format!(
+            "  {name}:\n    provider: {name}\n    secrets: [{{ env: {name} }}]\n    handshake: false\n    \
+             public_url: '{}'\n    parameters: {{ {} }}\n",
+            account.public_url.unwrap_or_default(),
+            parameters.join(", ")
+        ));
     }
-    validate::parse("the development configuration", &yaml, &|name| Some(secret_of(name)))
-        .map_err(|invalid| invalid.to_string())
+    validate::parse("the development configuration", &yaml, &secret_of).map_err(|invalid| invalid.to_string())
 }
 
 fn topics(config: &Config) -> Vec<TopicName> {

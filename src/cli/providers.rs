@@ -17,6 +17,7 @@ use crate::config::{preset, raw};
 use crate::expression::Expression;
 use crate::keys::Access;
 use crate::pipeline::extract::UNNAMED_TYPE;
+use crate::signature::native::Native;
 use crate::signature::scheme::Proof;
 
 /// The greatest provider file that is read, in octets.
@@ -51,6 +52,9 @@ struct List {
     /// As a JSON array.
     #[arg(long)]
     json: bool,
+    /// As a Markdown page, which is docs/providers.md.
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
 }
 
 #[derive(Debug, Args)]
@@ -81,26 +85,26 @@ pub(super) fn run(providers: &Providers) -> ExitCode {
 }
 
 fn list(options: &List) -> ExitCode {
-    let mut entries = Vec::new();
-    for name in preset::names() {
-        match catalogue::entry(name) {
-            Ok(entry) => entries.push(entry),
-            Err(why) => return fail(&why, ExitCode::FAILURE),
-        }
-    }
-    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    let entries = match entries() {
+        Ok(entries) => entries,
+        Err(why) => return fail(&why, ExitCode::FAILURE),
+    };
     if options.json {
         let all: Vec<Value> = entries.iter().map(to_json).collect();
         say(format_args!("{:#}", Value::Array(all)));
         return ExitCode::SUCCESS;
     }
+    if options.markdown {
+        say(markdown(&entries).trim_end());
+        return ExitCode::SUCCESS;
+    }
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-    let mut out = format!("{:width$}  {:17}  {:9}  {:9}  PROVIDER\n", "PRESET", "VERIFIED BY", "ID", "TYPE");
+    let mut out = format!("{:width$}  {:17}  {:8}  {:8}  PROVIDER\n", "PRESET", "VERIFIED BY", "ID", "TYPE");
     for entry in &entries {
         let row = (algorithms(entry), signed(entry, Field::Id), signed(entry, Field::Type));
         let title = &entry.file.provider.title;
         // Writing to a `String` does not fail.
-        let _ = writeln!(out, "{:width$}  {:17}  {:9}  {:9}  {title}", entry.name, row.0, row.1, row.2);
+        let _ = writeln!(out, "{:width$}  {:17}  {:8}  {:8}  {title}", entry.name, row.0, row.1, row.2);
     }
     say(out.trim_end());
     say(format_args!(
@@ -108,6 +112,56 @@ fn list(options: &List) -> ExitCode {
         entries.len()
     ));
     ExitCode::SUCCESS
+}
+
+/// Every preset, by name.
+fn entries() -> Result<Vec<Entry>, String> {
+    let mut entries = preset::names().map(catalogue::entry).collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(entries)
+}
+
+/// The catalogue as a page of the documentation.
+fn markdown(entries: &[Entry]) -> String {
+    let mut out = format!(
+        "# Providers\n\n<!-- Written by `hookbridge providers list --markdown`; a test keeps it in step. -->\n\n\
+         The {} providers that are known by name. `hookbridge providers show NAME` explains one: the facts and their \
+         source, what the signature covers, what the provider expects, what has to be configured. A value in *italics* is not \
+         covered by the signature: whoever has seen one request can send it again with another one. What has no ID is known \
+         by the SHA-256 of its body. How the files are written: [config/providers/README.md](../config/providers/README.md).\n\n\
+         | preset | provider | verified by | time signed | message ID | event type | handshake |\n|---|---|---|---|---|---|---|\n",
+        entries.len()
+    );
+    for entry in entries {
+        let time = match entry.file.scheme.as_ref().and_then(|scheme| scheme.timestamp.as_ref()) {
+            Some(rule) => show_duration(rule.tolerance),
+            None => "-".to_owned(),
+        };
+        let handshake =
+            if entry.file.handshakes.is_empty() && entry.file.offer.is_none() { "" } else { "yes" };
+        // Writing to a `String` does not fail.
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} | {time} | {} | {} | {handshake} |",
+            entry.name,
+            entry.file.provider.title,
+            algorithms(entry),
+            marked(entry, Field::Id),
+            marked(entry, Field::Type),
+        );
+    }
+    out
+}
+
+/// The places of a field, those in italics that the signature does not cover.
+fn marked(entry: &Entry, field: Field) -> String {
+    let coverage = entry.file.scheme.as_ref().map(|scheme| &scheme.coverage);
+    let shown = places(entry, field).iter().map(|place| {
+        let text = place.to_string().replace('|', "\\|");
+        if coverage.is_some_and(|coverage| place.is_covered(coverage)) { text } else { format!("*{text}*") }
+    });
+    let shown: Vec<String> = shown.collect();
+    if shown.is_empty() { "-".to_owned() } else { shown.join(", else ") }
 }
 
 fn show(options: &Show) -> ExitCode {
@@ -263,6 +317,11 @@ fn write_entry(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Resul
         if body.is_empty() { "(empty)" } else { &body }
     )?;
     writeln!(out, "secret        {}", secret_form(raw))?;
+    let handshakes = &entry.file.handshakes;
+    if !handshakes.is_empty() {
+        let asked: Vec<&str> = handshakes.iter().map(|handshake| handshake.asked.describe()).collect();
+        writeln!(out, "handshakes    {}: answered as the provider wants; see --yaml", asked.join(", "))?;
+    }
     if let Some(unverified) = raw.unverified.as_ref().filter(|unverified| !unverified.is_empty()) {
         writeln!(
             out,
@@ -333,9 +392,11 @@ fn write_example(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Res
             "      public_url: https://hooks.example.com/webhooks/{preset}   # as the provider has it"
         )?;
     }
-    if !entry.needs.parameters.is_empty() {
-        let parameters: Vec<String> =
-            entry.needs.parameters.iter().map(|name| format!("{name}: ...")).collect();
+    let sns =
+        entry.file.scheme.as_ref().is_some_and(|s| matches!(s.proof, Proof::Native(Native::Sns { .. })));
+    let parameters = entry.needs.parameters.iter().map(String::as_str).chain(sns.then_some("topic_arns"));
+    let parameters: Vec<String> = parameters.map(|name| format!("{name}: ...")).collect();
+    if !parameters.is_empty() {
         writeln!(out, "      parameters: {{ {} }}", parameters.join(", "))?;
     }
     Ok(())
@@ -356,4 +417,32 @@ fn wrapped(text: &str, indent: &str) -> String {
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_in_the_documents_is_that_of_the_presets() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/providers.md");
+        let expected = markdown(&entries().unwrap());
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(path, &expected).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(found == expected, "{path} is out of step; run UPDATE_SCHEMAS=1 cargo test documents");
+    }
+
+    #[test]
+    fn every_preset_is_explained() {
+        let all = entries().unwrap();
+        assert!(all.len() >= 100, "{}", all.len());
+        for entry in &all {
+            let explained = explain(entry, &entry.name);
+            for part in ["verified by", "message ID", "event type", "secret  ", "In hookbridge.yaml:"] {
+                assert!(explained.contains(part), "{}: {part}", entry.name);
+            }
+        }
+    }
 }

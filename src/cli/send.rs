@@ -161,10 +161,7 @@ pub(super) fn sign(
     let named = event.event_type.or(example.event_type.as_deref());
     for (places, value) in [(&provider.provider.message_id, Some(id)), (&provider.provider.event_type, named)]
     {
-        let first = places.iter().find_map(|place| match place {
-            Expression::Header(names) => names.first(),
-            Expression::Json(_) => None,
-        });
+        let first = places.iter().find_map(Expression::headers).and_then(<[HeaderName]>::first);
         if let (Some(name), Some(value)) = (first, value) {
             headers.insert(name.clone(), header_value(value)?);
         }
@@ -200,10 +197,7 @@ fn place(
     value: Option<&str>,
     own_data: bool,
 ) -> Result<Vec<u8>, String> {
-    let pointer = places.iter().find_map(|place| match place {
-        Expression::Json(pointer) => Some(pointer),
-        Expression::Header(_) => None,
-    });
+    let pointer = places.iter().find_map(Expression::pointer);
     let (Some(pointer), Some(value)) = (pointer, value) else { return Ok(body) };
     let no_object = || format!("`{value}` belongs at {pointer} in the body, but --data is no JSON object");
     let mut json: Value = serde_json::from_slice(&body).map_err(|_| no_object())?;
@@ -302,5 +296,50 @@ where
     match tokio::time::timeout(TIMEOUT, exchange).await {
         Ok(answer) => answer,
         Err(_) => Err(format!("{url} did not answer within {} s", TIMEOUT.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{catalogue, preset};
+    use crate::pipeline::extract::{Reader, Reason};
+    use crate::pipeline::places::Parts;
+    use crate::signature::Message;
+
+    /// What `send` and `dev` post is genuine, and an event of the preset: all that they can sign, which is every preset
+    /// but those whose provider alone has the key.
+    #[test]
+    fn the_example_of_every_preset_is_accepted_and_read() {
+        let mut unsigned = Vec::new();
+        for name in preset::names() {
+            let entry = catalogue::entry(name).unwrap();
+            let Some(secret) = entry.secret_of(&format!("a secret of some length for {name}")) else {
+                unsigned.push(name);
+                continue;
+            };
+            let now = SystemTime::now();
+            let Ok(request) = sign(&entry.file, &secret, Event::default(), now) else {
+                unsigned.push(name);
+                continue;
+            };
+            let scheme = entry.file.scheme.as_ref().unwrap();
+            let key = scheme.key(&secret).unwrap();
+            let query = with_query(&Uri::from_static("http://a/b"), &request.query).unwrap();
+            let query = query.query();
+            let message = Message { headers: &request.headers, query, body: &request.body };
+            let verdict = scheme.verify(std::iter::once(&key), &message, UnixSeconds::from_system_time(now));
+            assert_eq!(verdict, Ok(0), "{name}");
+            let signed = &scheme.coverage;
+            let parts = Parts { headers: &request.headers, query, body: &request.body, signed };
+            if let Err(defect) = Reader::new(&entry.file.provider, &parts).whole() {
+                assert_eq!(defect.reason(), Reason::MissingEventType, "{name}: {defect:?}");
+                unsigned.push(name);
+            }
+        }
+        // Public keys, and tokens.
+        let by_the_provider = ["discord", "monday", "netlify", "sendgrid", "telnyx", "vonage", "wechat-pay"];
+        let fetched = ["paypal", "aws-sns", "plaid", "ebay"];
+        assert_eq!(unsigned, [&by_the_provider[..], &fetched].concat());
     }
 }

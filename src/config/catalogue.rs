@@ -3,6 +3,9 @@
 //! Takes a preset's name, or a provider file's text. Gives what it says, complete and checked, as it would be checked
 //! for a source. A scheme that signs what a source says about itself gets an example of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::checker::Checker;
 use super::diagnostic::{Diagnostics, Invalid, Path, did_you_mean};
 use super::document::Document;
@@ -10,6 +13,8 @@ use super::preset;
 use super::provider::{self, ProviderFile};
 use super::raw::RawProvider;
 use super::scheme::Binding;
+use crate::signature::key::{KeyEncoding, KeyUse};
+use crate::signature::scheme::Proof;
 use crate::signature::{Account, Content};
 
 /// A provider file, as it stands and as it is understood.
@@ -50,6 +55,28 @@ impl Needs {
             public_url: Some(format!("https://hooks.example.com/webhooks/{name}")),
             parameters: self.parameters.iter().map(|name| (name.clone(), "example".to_owned())).collect(),
         }
+    }
+}
+
+impl Entry {
+    /// A secret made of `text`, written as the provider writes its own; none where the provider alone has the key that
+    /// signs.
+    pub(crate) fn secret_of(&self, text: &str) -> Option<String> {
+        let scheme = self.file.scheme.as_ref()?;
+        let variant =
+            scheme.variants.first().filter(|variant| !matches!(variant.key_use, KeyUse::Public(_)))?;
+        let encoded = match (variant.key_format.encoding, &scheme.proof) {
+            (KeyEncoding::Hex, _) => hex::encode(text),
+            (KeyEncoding::Base64, _) => STANDARD.encode(text),
+            (_, Proof::Basic) => format!("hookbridge:{}", text.replace(' ', "-")),
+            (KeyEncoding::Utf8 | KeyEncoding::PublicKey, _) => text.replace(' ', "-"),
+        };
+        Some(format!("{}{encoded}", variant.key_format.strip_prefix.as_deref().unwrap_or_default()))
+    }
+
+    /// What a source could say about itself so that every scheme can be tried, and `send` and `dev` agree on it.
+    pub(crate) fn account(&self) -> Account {
+        self.needs.example(&self.name)
     }
 }
 

@@ -26,7 +26,7 @@ fn a_source_whose_keys_are_fetched_needs_no_secrets() {
         "provider: paypal\nparameters: { webhook_id: 1AB }".to_owned(),
         "provider: aws-sns".to_owned(),
         format!("provider: plaid\n{CREDENTIALS}"),
-        format!("provider: ebay\n{CREDENTIALS}"),
+        format!("provider: ebay\nhandshake: false\n{CREDENTIALS}"),
         format!(
             "provider: {{ extends: plaid, keys: {{ url: https://sandbox.plaid.com/webhook_verification_key/get }} }}\n{CREDENTIALS}"
         ),

@@ -4,22 +4,28 @@
 //! and a hint. The way is `yaml` (a tree with positions) -> `document` (through serde) -> `raw` (the shape) -> `validate` (the rules),
 //! with `preset`, `provider` and `secret` for its parts.
 
+mod account;
 pub mod catalogue;
 mod checker;
 mod coverage;
 pub mod diagnostic;
 pub mod document;
+mod expressions;
 mod forms;
+mod handshake;
 pub mod keys;
 mod look;
 pub mod named_key;
 pub mod preset;
 pub mod provider;
 pub mod raw;
+pub mod raw_handshake;
+mod raw_provider;
 pub mod schema;
 mod scheme;
 pub mod secret;
 mod source;
+mod source_handshake;
 pub mod units;
 pub mod unproven;
 pub mod validate;
@@ -28,9 +34,9 @@ mod yaml;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use rdkafka::ClientConfig;
 
 pub use diagnostic::{Diagnostic, Invalid, Position};
@@ -41,10 +47,13 @@ pub use raw::{KeyFrom, Unmapped};
 pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
+use crate::batch::Split;
+use crate::budget::ELEMENT_OVERHEAD_BYTES;
+use crate::handshake::{Facts, Handshakes};
 use crate::kafka::properties::{self, Properties};
 use crate::keys::KeySource;
-use crate::signature::Scheme;
 use crate::signature::scheme::SignaturePlace;
+use crate::signature::{Account, Scheme};
 use crate::topic::{TopicMap, TopicName};
 
 /// A configuration that has passed every check.
@@ -78,7 +87,9 @@ impl Config {
     pub fn producer(&self) -> ClientConfig {
         let largest_body = self.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
         let server = &self.server;
-        let (mut records, mut bytes) = (server.max_in_flight_requests, server.max_in_flight_bytes);
+        // One for each request, and as many elements of batches as there is room for.
+        let records = server.max_in_flight_requests + server.max_in_flight_bytes / ELEMENT_OVERHEAD_BYTES;
+        let (mut records, mut bytes) = (records, server.max_in_flight_bytes);
         if self.sources.iter().any(|source| source.quarantine.is_some()) {
             records += MAX_RECORDS_UNDER_WAY;
             bytes += MAX_BYTES_UNDER_WAY;
@@ -141,6 +152,8 @@ pub struct Source {
     pub key: KeyFrom,
     /// What stands before it.
     pub namespace: Option<String>,
+    /// Where the list of events stands, if each of its elements is to be an event of its own.
+    pub split: Option<Split>,
     /// The largest body.
     pub max_body_bytes: usize,
     /// How soon every request is answered.
@@ -151,6 +164,26 @@ pub struct Source {
     pub report_only: Option<ReportOnly>,
     /// Whether requests whose signature is refused are kept, and where.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// What it answers to requests that bring no event.
+    pub handshakes: Handshakes,
+    /// What it says about itself, which schemes sign and handshakes answer.
+    pub account: Account,
+}
+
+impl Source {
+    /// What answers to handshakes asked at `now` are made of.
+    pub(crate) fn facts(&self, now: SystemTime) -> Facts<'_> {
+        let key = match &self.authentication {
+            Authentication::Signed { keys, .. } => keys.iter().find(|key| key.is_valid_at(now)),
+            Authentication::DangerUnsigned => None,
+        };
+        Facts {
+            key: key.map(|key| &key.key),
+            token: self.handshakes.token(),
+            parameters: &self.account.parameters,
+            public_url: self.account.public_url.as_deref(),
+        }
+    }
 }
 
 /// How requests are verified.
@@ -160,7 +193,9 @@ pub enum Authentication {
     Signed {
         /// The provider's scheme.
         scheme: Box<Scheme>,
-        /// The configured keys. Empty only where keys are fetched, though none of them may be valid at some time.
+        /// The configured keys. None of them may be valid at some time. There is none where keys are fetched, and where the
+        /// source waits for the secret that its provider's first request brings (`show_offered_secret`): nothing is
+        /// verified then.
         keys: Vec<NamedKey>,
     },
     /// Not at all, as the configuration says in so many words.
@@ -168,6 +203,21 @@ pub enum Authentication {
 }
 
 impl Authentication {
+    /// Whether a request claims to be proved. Whatever else it looks like, only verification may judge it.
+    pub(crate) fn is_claimed_by(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
+        let Self::Signed { scheme, .. } = self else { return false };
+        match &scheme.place {
+            SignaturePlace::Header(names) | SignaturePlace::Headers(names) => {
+                names.iter().any(|name| headers.contains_key(name))
+            }
+            SignaturePlace::Query(name) => {
+                form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(key, _)| key == *name)
+            }
+            // It stands among what it is over, or is the secret itself: no handshake of such a provider has either.
+            SignaturePlace::Json(_) => false,
+        }
+    }
+
     /// The headers that the scheme reads: with them and the secret a consumer can verify a record again. Credentials,
     /// which whoever reads them can use, are not among them.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {

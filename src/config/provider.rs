@@ -10,10 +10,13 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::raw::{OneOrMany, RawExample, RawExpressions, RawProvider, RawSuccess};
+use super::expressions::expressions;
+use super::handshake;
+use super::raw::{OneOrMany, RawExample, RawProvider, RawSuccess};
 use super::scheme::{Binding, scheme};
 use crate::expression::Expression;
-use crate::json::{MAX_POINTERS, Pointer};
+use crate::handshake::{Handshake, Offer};
+use crate::json::MAX_POINTERS;
 use crate::keys::Rule;
 use crate::signature::Scheme;
 
@@ -56,12 +59,20 @@ pub struct ProviderFile {
     pub keys: Option<Rule>,
     /// How soon the provider wants an answer, less a margin.
     pub respond_within: Option<Duration>,
+    /// Requests by which the provider sees who is there.
+    pub handshakes: Vec<Handshake>,
+    /// Where the provider's first request holds the secret.
+    pub offer: Option<Offer>,
 }
 
 impl Provider {
     /// The headers that an ID or a type is read from, by place.
     pub(crate) fn headers_read(&self) -> impl Iterator<Item = &[HeaderName]> {
-        self.message_id.iter().chain(&self.event_type).filter_map(Expression::headers)
+        self.message_id
+            .iter()
+            .chain(&self.event_type)
+            .flat_map(Expression::places)
+            .filter_map(Expression::headers)
     }
 }
 
@@ -76,8 +87,8 @@ pub(super) fn check(
 ) -> Option<ProviderFile> {
     let message_id = expressions(check, &path.key("message_id"), raw.message_id.as_ref());
     let event_type = expressions(check, &path.key("event_type"), raw.event_type.as_ref());
-    let pointers = |places: &[Expression]| places.iter().filter(|p| matches!(p, Expression::Json(_))).count();
-    if pointers(&message_id) + pointers(&event_type) > MAX_POINTERS {
+    let places = message_id.iter().chain(&event_type).flat_map(Expression::places);
+    if places.filter(|p| matches!(p, Expression::Json(_) | Expression::Body(_))).count() > MAX_POINTERS {
         check.error(path, format!("more than {MAX_POINTERS} places in the body are looked at"));
     }
     let scheme = match signed {
@@ -89,6 +100,7 @@ pub(super) fn check(
         _ => None,
     };
     let success = success(check, &path.key("success"), raw.success.as_ref())?;
+    let (handshakes, offer) = handshake::of_provider(check, path, raw);
     Some(ProviderFile {
         provider: Provider {
             name: name.to_owned(),
@@ -101,26 +113,9 @@ pub(super) fn check(
         scheme,
         keys,
         respond_within: raw.respond_within.map(|duration| duration.0),
+        handshakes,
+        offer,
     })
-}
-
-fn expressions(check: &mut Checker<'_>, path: &Path, raw: Option<&RawExpressions>) -> Vec<Expression> {
-    let Some(RawExpressions(raw)) = raw else { return Vec::new() };
-    let mut expressions = Vec::new();
-    for (index, expression) in raw.iter().enumerate() {
-        let path = if raw.len() == 1 { path.clone() } else { path.index(index) };
-        match (&expression.header, &expression.json) {
-            (Some(names), None) => {
-                expressions.extend(header_names(check, &path.key("header"), names).map(Expression::Header));
-            }
-            (None, Some(pointer)) => match Pointer::parse(pointer) {
-                Ok(pointer) => expressions.push(Expression::Json(pointer)),
-                Err(why) => check.error(&path.key("json"), why),
-            },
-            _ => check.error(&path, "say one place: `{ header: NAME }` or `{ json: /pointer }`"),
-        }
-    }
-    expressions
 }
 
 pub(super) fn header_names(

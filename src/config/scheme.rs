@@ -19,6 +19,7 @@ use crate::signature::key::{HmacAlgorithm, KeyEncoding, KeyFormat, KeyUse};
 use crate::signature::native::Native;
 use crate::signature::presented::{Label, SignatureEncoding};
 use crate::signature::public_key::PublicAlgorithm;
+use crate::signature::query::QueryRule;
 use crate::signature::scheme::{Proof, SignaturePlace, Variant};
 use crate::signature::sns;
 use crate::signature::timestamp::{TimeUnit, TimestampPlace};
@@ -86,11 +87,15 @@ pub(super) fn scheme(
         let at = at.key("variants").index(index);
         variants.push(further_variant(check, &at, variant, &variants[0])?);
     }
-    let signs_url = content.as_ref().is_some_and(Content::has_url);
     let public_query = || {
         let url = binding.account.public_url.as_deref()?;
         url.split_once('?').map(|(_, query)| query.to_owned())
     };
+    let signs_url = content.as_ref().is_some_and(Content::has_url);
+    let query = signs_url.then(|| match public_query() {
+        Some(query) => QueryRule::Is(query),
+        None => QueryRule::Any { beside_body: content.as_ref().is_some_and(Content::has_body) },
+    });
     Some(Scheme {
         coverage: coverage(content.as_ref(), &proof, &id_headers, timestamp.as_ref()),
         place: place?,
@@ -98,7 +103,7 @@ pub(super) fn scheme(
         proof,
         id_headers,
         timestamp,
-        query: signs_url.then(public_query),
+        query,
     })
 }
 
@@ -388,7 +393,7 @@ fn timestamp(
             check.missing(&at, "header", "the content has `{timestamp}`: name the header that holds it");
             return None;
         }
-        // Only a tolerance, over a base that has none: nothing is signed, so there is nothing to say.
+        (None, None, None, None) => return None,
         _ => {
             check.error(&at, "a timestamp stands in one place: `header`, `prefix`, `json` or `claim`");
             return None;

@@ -11,9 +11,13 @@ use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
-use super::{Authentication, NamedKey, Server, Source, coverage, keys, named_key, preset, secret, unproven};
+use super::{
+    Authentication, NamedKey, Server, Source, account, coverage, keys, named_key, preset, secret,
+    source_handshake, unproven,
+};
+use crate::batch::Split;
 use crate::kafka::properties::Properties;
-use crate::signature::Account;
+use crate::signature::Scheme;
 use crate::signature::scheme::Proof;
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
@@ -53,7 +57,7 @@ pub(super) fn source(
         return None;
     }
     let unsigned = raw.danger_accept_unsigned == Some(true);
-    let account = account(check, path, raw);
+    let account = account::account(check, path, raw);
     let binding = Binding { account: &account, at: path };
     let provider = provider_of(check, path, raw.provider.as_ref(), (!unsigned).then_some(&binding));
     let keys = match keys::are_fetched(raw) {
@@ -63,12 +67,8 @@ pub(super) fn source(
     let topics = topics(check, path, name, raw);
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
     let max_body_bytes = max_body_bytes(check, path, raw, common);
-    if raw.max_topics == Some(0) {
-        check.error(&path.key("max_topics"), "must be more than nothing");
-    }
-    if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
-        check.error(&path.key("namespace"), "must have 1 to 64 characters");
-    }
+    let split = split(check, path, raw.split.as_deref());
+    bounds(check, path, raw);
     let report_only = unproven::report_only(check, path, name, raw);
     let quarantine = unproven::quarantine(check, path, raw, common.quarantine.as_ref());
     let file = provider?;
@@ -77,23 +77,8 @@ pub(super) fn source(
     let respond_within = asked.unwrap_or(DEFAULT_RESPOND_WITHIN);
     let body_timeout = common.body_timeout.unwrap_or((respond_within * 4 / 5).min(MAX_DEFAULT_BODY_TIMEOUT));
     relations(check, path, respond_within, body_timeout, common);
-    let authentication = match (file.scheme, unsigned) {
-        (_, true) => {
-            if raw.tolerance.is_some() {
-                check.error(&path.key("tolerance"), "nothing is signed, so there is nothing to tolerate");
-            }
-            Authentication::DangerUnsigned
-        }
-        (Some(mut scheme), false) => {
-            tolerance(check, path, raw, &mut scheme);
-            if quarantine.is_some() && scheme.presents_credential() {
-                let why = "the scheme presents the secret itself, which is never kept: nothing could be verified later";
-                check.error(&path.key("quarantine"), why);
-            }
-            Authentication::Signed { scheme: Box::new(scheme), keys: keys? }
-        }
-        (None, false) => return None,
-    };
+    let handshakes = source_handshake::of_source(check, path, raw, &file, common.env);
+    let authentication = authentication(check, path, raw, file.scheme, keys, quarantine.is_some())?;
     let source = Source {
         name: name.into(),
         path: served_at?,
@@ -107,16 +92,52 @@ pub(super) fn source(
         unmapped: raw.unmapped.unwrap_or_default(),
         key: raw.key.unwrap_or_default(),
         namespace: raw.namespace.clone(),
+        split: split?,
         max_body_bytes,
         respond_within,
         body_timeout,
         report_only,
         quarantine,
+        handshakes,
+        account,
     };
     dead_letters_apart(check, path, &source);
     warn_of(check, path, &source);
     coverage::check(check, path, &source, raw.strict_fields == Some(true));
     Some(source)
+}
+
+fn bounds(check: &mut Checker<'_>, path: &Path, raw: &RawSource) {
+    if raw.max_topics == Some(0) {
+        check.error(&path.key("max_topics"), "must be more than nothing");
+    }
+    if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
+        check.error(&path.key("namespace"), "must have 1 to 64 characters");
+    }
+}
+
+fn authentication(
+    check: &mut Checker<'_>,
+    path: &Path,
+    raw: &RawSource,
+    scheme: Option<Scheme>,
+    keys: Option<Vec<NamedKey>>,
+    keeps_refused: bool,
+) -> Option<Authentication> {
+    if raw.danger_accept_unsigned == Some(true) {
+        if raw.tolerance.is_some() {
+            check.error(&path.key("tolerance"), "nothing is signed, so there is nothing to tolerate");
+        }
+        return Some(Authentication::DangerUnsigned);
+    }
+    let mut scheme = scheme?;
+    tolerance(check, path, raw, &mut scheme);
+    if keeps_refused && scheme.presents_credential() {
+        let why =
+            "the scheme presents the secret itself, which is never kept: nothing could be verified later";
+        check.error(&path.key("quarantine"), why);
+    }
+    Some(Authentication::Signed { scheme: Box::new(scheme), keys: keys? })
 }
 
 /// The path a source is served at.
@@ -135,20 +156,6 @@ pub(super) fn served_at(
         return None;
     }
     Some(given.to_owned())
-}
-
-/// What the source says about itself.
-fn account(check: &mut Checker<'_>, path: &Path, raw: &RawSource) -> Account {
-    let public_url = raw.public_url.clone().filter(|url| {
-        let parsed = url.parse::<http::Uri>().ok();
-        let is_absolute = parsed.is_some_and(|url| url.scheme().is_some() && url.authority().is_some());
-        if !is_absolute || url.contains('#') {
-            let hint = "the whole of it, such as `https://hooks.example.com/webhooks/twilio`".to_owned();
-            check.error_with(&path.key("public_url"), (format!("`{url}` is no URL"), hint));
-        }
-        is_absolute
-    });
-    Account { public_url, parameters: raw.parameters.clone().unwrap_or_default() }
 }
 
 fn provider_of(
@@ -194,6 +201,8 @@ fn keys(
     let references = raw.secrets.as_deref().unwrap_or_default();
     match (references.is_empty(), raw.danger_accept_unsigned == Some(true)) {
         (true, true) => return Some(Vec::new()),
+        // The provider's first request brings it; until then nothing is accepted.
+        (true, false) if raw.show_offered_secret == Some(true) => return Some(Vec::new()),
         (true, false) if raw.secrets.is_some() => {
             check.error(&at, "the list is empty; without a secret nothing can be verified");
             return None;
@@ -297,7 +306,7 @@ fn relations(
     }
 }
 
-fn tolerance(check: &mut Checker<'_>, path: &Path, raw: &RawSource, scheme: &mut crate::signature::Scheme) {
+fn tolerance(check: &mut Checker<'_>, path: &Path, raw: &RawSource, scheme: &mut Scheme) {
     match (raw.tolerance, &mut scheme.timestamp) {
         (Some(tolerance), Some(rule)) => rule.tolerance = tolerance.0,
         (Some(_), None) => check.error(
@@ -363,6 +372,18 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
     if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {
         let message = "event types that `topics` does not name are answered 400".to_owned();
         check.warn(path, message, "many providers disable an endpoint that refuses events");
+    }
+}
+
+/// Where a batch's list stands, if the source splits its bodies at all.
+fn split(check: &mut Checker<'_>, path: &Path, raw: Option<&str>) -> Option<Option<Split>> {
+    match raw.map(Split::parse).transpose() {
+        Ok(split) => Some(split),
+        Err(why) => {
+            let hint = "where the body itself is the list, write `split: \"\"`".to_owned();
+            check.error_with(&path.key("split"), (why, hint));
+            None
+        }
     }
 }
 

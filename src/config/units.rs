@@ -5,6 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::instant;
+
 /// The longest duration that is accepted: a week. Providers try again for days, with the signed time of the first try.
 const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -60,9 +62,6 @@ pub fn bytes(text: &str) -> Result<usize, String> {
     Ok(size as usize)
 }
 
-/// The last second that has a year of four digits: 9999-12-31T23:59:59Z.
-const MAX_INSTANT_SECONDS: u64 = 253_402_300_799;
-
 fn split_unit(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -81,38 +80,7 @@ pub fn instant(text: &str) -> Result<SystemTime, String> {
             "`{text}` is no instant; write date, time and zone, such as `2026-03-01T00:00:00Z` or `2026-03-01T01:00:00+01:00`"
         )
     };
-    let (local, offset) = split_offset(text).ok_or_else(expected)?;
-    // humantime reads UTC alone, and passes over what follows the seconds.
-    let rest = local.get("2026-03-01T00:00:00".len()..).ok_or_else(expected)?;
-    let fraction = rest.strip_prefix('.').unwrap_or(if rest.is_empty() { "0" } else { "" });
-    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(expected());
-    }
-    let local = humantime::parse_rfc3339(&format!("{local}Z")).map_err(|_| expected())?;
-    let seconds = Duration::from_secs(offset.unsigned_abs());
-    let instant = if offset < 0 { local.checked_add(seconds) } else { local.checked_sub(seconds) }
-        .ok_or_else(expected)?;
-    let since = instant.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| expected())?;
-    if since.as_secs() > MAX_INSTANT_SECONDS { Err(expected()) } else { Ok(instant) }
-}
-
-/// Date and time without their zone, and how many seconds the zone's clocks are ahead of UTC.
-fn split_offset(text: &str) -> Option<(&str, i64)> {
-    if let Some(local) = text.strip_suffix('Z') {
-        return Some((local, 0));
-    }
-    let (local, zone) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
-    let sign = match zone.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let number = |digits: &str, limit: i64| {
-        let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<i64>().ok())??;
-        (digits.len() == 2 && number < limit).then_some(number)
-    };
-    Some((local, sign * (number(hours, 24)? * 3600 + number(minutes, 60)? * 60)))
+    instant::parse(text).ok_or_else(expected)
 }
 
 /// Writes an instant as [`instant()`] reads it, in UTC.
@@ -120,7 +88,7 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
 pub fn show_instant(instant: SystemTime) -> String {
     let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     // humantime can't write a year of five digits.
-    let whole = Duration::from_secs(since.as_secs().min(MAX_INSTANT_SECONDS));
+    let whole = Duration::from_secs(since.as_secs().min(instant::MAX_SECONDS));
     let shown = SystemTime::UNIX_EPOCH + whole + Duration::from_nanos(since.subsec_nanos().into());
     match since.subsec_nanos() {
         0 => humantime::format_rfc3339_seconds(shown).to_string(),
@@ -183,7 +151,7 @@ mod tests {
         assert_eq!(instant("2026-03-01T00:00:00Z"), at(1_772_323_200));
         assert_eq!(instant("2026-03-01T01:30:00+01:30"), at(1_772_323_200));
         assert_eq!(instant("2026-02-28T16:00:00-08:00"), at(1_772_323_200));
-        assert_eq!(instant("9999-12-31T23:59:59Z"), at(MAX_INSTANT_SECONDS));
+        assert_eq!(instant("9999-12-31T23:59:59Z"), at(instant::MAX_SECONDS));
         for wrong in [
             "",
             "Z",

@@ -1,6 +1,7 @@
 //! The rules: what is accepted as written, and what every fault says.
 
 use super::*;
+use crate::batch::Split;
 use crate::config::{Authentication, Source};
 use crate::topic::Destination;
 
@@ -376,4 +377,60 @@ fn a_secret_in_the_place_of_a_name_is_not_repeated() {
     let text = format!("{KAFKA}sources: {{ s: {{ provider: svix, secrets: [{{ env: whsec_c2VjcmV0 }}] }} }}");
     let shown = parse("hookbridge.yaml", &text, &|_| None).unwrap_err().to_string();
     assert!(shown.contains("not the secret itself") && !shown.contains("c2VjcmV0"), "{shown}");
+}
+
+#[test]
+fn places_are_said_in_exactly_one_way() {
+    let provider = |message_id: &str| {
+        format!(
+            "provider:\n  extends: generic-hex\n  message_id: {message_id}\nsecrets: [{{ env: SECRET }}]\nsplit: \"\""
+        )
+    };
+    let accepted = |message_id: &str| {
+        let source = source(&provider(message_id));
+        assert_eq!(source.split, Some(Split::parse("").unwrap()));
+        source.provider.message_id.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(accepted("{ query: id }"), ["query id"]);
+    assert_eq!(accepted("[{ form: Sid }, { json: /id, of: body }]"), ["form Sid", "whole body /id"]);
+    assert_eq!(
+        accepted("{ join: [{ json: /a }, { header: X-B }, { query: c }], with: . }"),
+        ["body /a `.` header x-b `.` query c"]
+    );
+    for (message_id, expected) in [
+        ("{}", "message_id: say one place"),
+        ("{ query: id, form: id }", "message_id: say one place"),
+        ("{ json: /id, join: [{ json: /a }, { json: /b }], with: . }", "message_id: say one place"),
+        ("{ query: '' }", "message_id.query: the name is empty"),
+        ("{ header: X-Id, of: body }", "message_id.of: `of` goes with `json`"),
+        ("{ json: /id, of: element }", "message_id.of: "),
+        ("{ json: /id, with: . }", "message_id.with: `with` goes with `join`"),
+        ("{ join: [{ json: /a }], with: . }", "message_id.join: 2 to 8 places can be joined"),
+        ("{ join: [{ json: /a }, { json: /b }] }", "message_id.with: `with` is missing"),
+        ("{ join: [{ json: /a }, { json: /b }], with: '' }", "message_id.with: `with` is missing"),
+        ("{ join: [{ json: /a }, { json: b }], with: . }", "message_id.join[1].json: `b` is no JSON Pointer"),
+        (
+            "{ join: [{ json: /a }, { join: [{ json: /b }, { json: /c }], with: . }], with: . }",
+            "message_id.join[1]: what is joined can't be joined again",
+        ),
+        ("{ header: Authorization }", "message_id.header: the header `authorization` is never read"),
+    ] {
+        let shown = faults_of_source(&provider(message_id));
+        assert!(shown.contains(&format!("sources.s.provider.{expected}")), "{message_id}:\n{shown}");
+    }
+    let shown = faults_of_source("provider: generic-hex\nsecrets: [{ env: SECRET }]\nsplit: events");
+    assert!(shown.contains("sources.s.split: `events` is no JSON Pointer"), "{shown}");
+}
+
+#[test]
+fn a_warning_says_that_nobody_signed_the_query() {
+    let text = "provider: { extends: generic-hex, message_id: { join: [{ json: /a }, { query: b }], with: . } }\n\
+                secrets: [{ env: SECRET }]";
+    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    let config = read(&format!("{KAFKA}sources:\n  s:\n{indented}")).unwrap();
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert_eq!(
+        warning.message,
+        "the key comes from the message ID in body /a `.` query b, which the signature does not cover"
+    );
 }

@@ -1,6 +1,6 @@
 //! Station 3: the exact octets.
 //!
-//! Takes [`Addressed`]. Gives [`Received`]: headers and body, the body under the source's limit and read within
+//! Takes [`Posted`]. Gives [`Received`]: headers and body, the body under the source's limit and read within
 //! its time. Refuses with `EncodingNotSupported`, `BodyTooLarge`, `BodyTimedOut`, `BodyAborted` and
 //! `Overloaded`.
 
@@ -13,10 +13,11 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
 use super::Rejection;
-use super::source::{Addressed, Ticket};
+use super::handshake::Posted;
+use super::source::Ticket;
 use crate::budget::Permit;
 
-/// A whole request.
+/// A whole request: its head and its body.
 #[derive(Debug)]
 #[must_use]
 pub struct Received {
@@ -31,12 +32,12 @@ pub struct Received {
 ///
 /// # Errors
 /// See the head of this file.
-pub async fn read<B>(addressed: Addressed<B>) -> Result<Received, Rejection>
+pub async fn read<B>(posted: Posted<B>) -> Result<Received, Rejection>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let Addressed { request, mut ticket } = addressed;
+    let (request, mut ticket) = posted.into_request();
     let (head, body) = request.into_parts();
     if head.headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
         return Err(Rejection::EncodingNotSupported);

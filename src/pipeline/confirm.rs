@@ -39,17 +39,17 @@ impl Confirmed {
 /// # Errors
 /// `ConfirmationFailed`.
 pub async fn confirm(app: &App, verified: &Verified) -> Result<Option<Confirmed>, Rejection> {
-    let source = verified.shared_source();
+    let ticket = &verified.request().ticket;
+    let source = &ticket.source;
     let Some(keys) = source.fetched_keys.as_ref().filter(|_| source.confirm_subscriptions) else {
         return Ok(None);
     };
-    let Some(asked) = url(verified.body()) else { return Ok(None) };
+    let Some(asked) = url(&verified.request().body) else { return Ok(None) };
     let failed = |why: String| Rejection::ConfirmationFailed(why);
     let allowed = keys.place().allowed().and_then(|allowed| allowed.action(&asked, ACTION));
     let url: PinnedUrl =
         allowed.ok_or_else(|| failed("the SubscribeURL is not one of the provider's".to_owned()))?;
-    let deadline = verified.deadline();
-    keys.visit(app.fetcher(), &url, deadline).await.map_err(|why| failed(why.to_string()))?;
+    keys.visit(app.fetcher(), &url, ticket.deadline).await.map_err(|why| failed(why.to_string()))?;
     tracing::info!(source = &*source.name, "subscription confirmed");
     Ok(Some(Confirmed { source: Arc::clone(source) }))
 }

@@ -1,10 +1,11 @@
 //! Station 7: the record, as consumers will see it.
 //!
-//! Takes [`Routed`]. Gives [`Record`]: topic, key, the exact octets as the value, and headers: CloudEvents 1.0 in
-//! the Kafka binding's binary mode, `traceparent`, the provider's own signature headers (whoever has the
-//! secret can verify the record again), and what hookbridge has to say. Refuses nothing yet: schemas will.
+//! Takes [`Routed`]. Gives [`Records`], for each event topic, key, the exact octets as the value, and headers:
+//! CloudEvents 1.0 in the Kafka binding's binary mode, `traceparent`, the provider's own signature headers (whoever
+//! has the secret can verify the record again; not so an element of a batch), and what hookbridge has to say. Refuses
+//! nothing yet: schemas will.
 //!
-//! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2; W3C Trace Context, section 3.2.
+//! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2, and JSON Event Format; W3C Trace Context, section 3.2.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::UNIX_EPOCH;
@@ -17,7 +18,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest as _, Sha256};
 
 use super::extract::Field;
-use super::route::{Content, Routed};
+use super::route::{Content, Element, Placed, Routed};
+use super::several::Several;
 use super::source::Ticket;
 use crate::config::KeyFrom;
 use crate::topic::TopicName;
@@ -25,14 +27,26 @@ use crate::topic::TopicName;
 /// The `ce_type` of a dead letter whose own type is not known.
 pub const DEAD_LETTER_TYPE: &str = "hookbridge.dead_letter";
 
+const CLOUDEVENTS_BATCH: &str = "application/cloudevents-batch+json";
+
+const TRACEPARENT: &str = "traceparent";
+
 /// The longest value of a request header that is copied to the record, in octets.
 pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
+
+/// The records of a request, which are acknowledged all or not at all.
+#[derive(Debug)]
+#[must_use]
+pub struct Records {
+    pub(super) ticket: Ticket,
+    /// Never empty.
+    pub(super) records: Several<Record>,
+}
 
 /// One record.
 #[derive(Debug)]
 #[must_use]
 pub struct Record {
-    pub(super) ticket: Ticket,
     pub(super) topic: TopicName,
     pub(super) key: ByteString,
     pub(super) value: Bytes,
@@ -40,17 +54,49 @@ pub struct Record {
     pub(super) headers: OwnedHeaders,
 }
 
-/// Makes the record.
-pub fn encode(routed: Routed) -> Record {
-    let Routed { ticket, headers: request, topic, content } = routed;
+/// Makes the records.
+pub fn encode(routed: Routed) -> Records {
+    let Routed { ticket, headers, events, .. } = routed;
+    let common = Common::of(&ticket, &headers);
+    let records = events.map(|placed| record(&common, placed));
+    Records { ticket, records }
+}
+
+/// What all records of a request have in common.
+pub(super) struct Common<'a> {
+    ticket: &'a Ticket,
+    request: &'a HeaderMap,
+    time: String,
+    /// Where the request brings no trace of its own.
+    new_trace: Option<String>,
+}
+
+impl<'a> Common<'a> {
+    pub(super) fn of(ticket: &'a Ticket, request: &'a HeaderMap) -> Self {
+        let trace = request.get(TRACEPARENT).filter(|value| is_traceparent(value.as_bytes()));
+        Self {
+            ticket,
+            request,
+            time: humantime::format_rfc3339_millis(ticket.arrived.wall).to_string(),
+            new_trace: trace.is_none().then(new_traceparent),
+        }
+    }
+}
+
+fn record(common: &Common<'_>, placed: Placed) -> Record {
+    let Placed { topic, content, element } = placed;
     let (message_id, event_type, data, defect) = match &content {
         Content::Event(event) => (&event.message_id, Some(&event.event_type), &event.data, None),
         Content::DeadLetter(defect) => {
             (&defect.message_id, defect.event_type.as_ref(), &defect.data, Some(defect))
         }
     };
-    let mut headers = cloud_event(&ticket, message_id, event_type)
+    let ticket = common.ticket;
+    let mut headers = cloud_event(common, message_id, event_type)
         .insert(header::<str>("hookbridge_source", &ticket.source.name));
+    if let Some(Element { index, count }) = element {
+        headers = headers.insert(header("hookbridge_batch", &format!("{index}/{count}")));
+    }
     if let Some(names) = unsigned_names(message_id, event_type) {
         headers = headers.insert(header("hookbridge_unsigned", names));
     }
@@ -59,12 +105,11 @@ pub fn encode(routed: Routed) -> Record {
             .insert(header("hookbridge_reason", defect.reason.as_str()))
             .insert(header("hookbridge_detail", defect.detail.as_str()));
     }
-    headers = copied(&ticket, &request, headers);
+    headers = copied(common, element.is_some(), headers);
     Record {
-        key: key(&ticket, message_id, data),
+        key: key(ticket, message_id, data),
         value: data.clone(),
-        timestamp_ms: received_ms(&ticket),
-        ticket,
+        timestamp_ms: received_ms(ticket),
         topic,
         headers,
     }
@@ -92,15 +137,18 @@ pub(super) fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteStri
 
 /// The attributes that CloudEvents requires, and the time of receipt: no provider's own time is known to
 /// mean when the event happened.
-pub(super) fn cloud_event(ticket: &Ticket, message_id: &Field, event_type: Option<&Field>) -> OwnedHeaders {
+pub(super) fn cloud_event(
+    common: &Common<'_>,
+    message_id: &Field,
+    event_type: Option<&Field>,
+) -> OwnedHeaders {
     let event_type = event_type.map_or(DEAD_LETTER_TYPE, |event_type| event_type.text());
-    let time = humantime::format_rfc3339_millis(ticket.arrived.wall).to_string();
     OwnedHeaders::new_with_capacity(16)
         .insert(header("ce_specversion", "1.0"))
         .insert(header::<str>("ce_id", message_id.text()))
-        .insert(header("ce_source", ticket.source.path.as_str()))
+        .insert(header("ce_source", common.ticket.source.path.as_str()))
         .insert(header("ce_type", event_type))
-        .insert(header("ce_time", &time))
+        .insert(header("ce_time", &common.time))
 }
 
 /// The names of what the signature does not cover.
@@ -114,16 +162,21 @@ fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'st
 }
 
 /// What is taken over from the request: only what is named here or by the scheme, never anything a sender
-/// makes up.
-pub(super) fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHeaders) -> OwnedHeaders {
+/// makes up. The signature covers the whole body, so it is of no use beside an element of it, and stays out.
+pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
+    let request = common.request;
     if let Some(value) = request.get(CONTENT_TYPE).filter(|value| value.len() <= MAX_COPIED_HEADER) {
-        headers = headers.insert(header("content-type", value.as_bytes()));
+        let value = if is_element { of_element(value.as_bytes()) } else { value.as_bytes() };
+        headers = headers.insert(header("content-type", value));
     }
-    headers = match request.get("traceparent").filter(|value| is_traceparent(value.as_bytes())) {
-        Some(value) => headers.insert(header("traceparent", value.as_bytes())),
-        None => headers.insert(header("traceparent", &new_traceparent())),
+    headers = match (&common.new_trace, request.get(TRACEPARENT)) {
+        (None, Some(value)) => headers.insert(header(TRACEPARENT, value.as_bytes())),
+        (new_trace, _) => headers.insert(Header { key: TRACEPARENT, value: new_trace.as_ref() }),
     };
-    for name in ticket.source.authentication.headers().filter(|name| !is_credential(name)) {
+    if is_element {
+        return headers;
+    }
+    for name in common.ticket.source.authentication.headers().filter(|name| !is_credential(name)) {
         if let Some(value) = request.get(name).filter(|value| value.len() <= MAX_COPIED_HEADER) {
             headers = headers.insert(header(name.as_str(), value.as_bytes()));
         }
@@ -134,6 +187,15 @@ pub(super) fn copied(ticket: &Ticket, request: &HeaderMap, mut headers: OwnedHea
 /// Whether the header is known to hold a credential: no provider file can name it, and no record ever has it.
 pub(super) fn is_credential(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
+}
+
+/// The media type of a batch's element. CloudEvents has one for the batch and one for the event (JSON Event Format,
+/// sections 3 and 4); elsewhere they are the same.
+fn of_element(content_type: &[u8]) -> &[u8] {
+    let is_batch = content_type
+        .get(..CLOUDEVENTS_BATCH.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(CLOUDEVENTS_BATCH.as_bytes()));
+    if is_batch { b"application/cloudevents+json" } else { content_type }
 }
 
 /// A trace that begins here, not sampled. Its ids must be unlike others, not hard to guess: the seeds of the
@@ -159,6 +221,17 @@ fn is_traceparent(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_element_of_a_cloudevents_batch_is_a_cloudevent() {
+        let of_element = |value: &'static str| of_element(value.as_bytes());
+        assert_eq!(
+            of_element("Application/CloudEvents-batch+json; charset=utf-8"),
+            b"application/cloudevents+json"
+        );
+        assert_eq!(of_element("application/json; charset=utf-8"), b"application/json; charset=utf-8");
+        assert_eq!(of_element(""), b"");
+    }
 
     #[test]
     fn a_new_traceparent_is_one_and_unlike_the_last() {

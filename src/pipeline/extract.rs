@@ -1,57 +1,32 @@
 //! Station 5: what happened, and which message says so?
 //!
-//! Takes [`Verified`]. Gives [`Extracted`]: the message ID and the event type, each marked as signed or not,
-//! and the data. Refuses nothing: sending a genuine request again would not change it, so what can't be
-//! read becomes a [`Defect`], which goes to the dead-letter topic.
-
-use std::borrow::Cow;
+//! Takes [`Verified`]. Gives [`Extracted`]: one event, or where the source splits its bodies, one for each element;
+//! each with message ID and event type, marked as signed or not, and the data. Sending a genuine request again would
+//! not change it, so what can't be read becomes a [`Defect`], which goes to the dead-letter topic. Refuses with
+//! `Overloaded`, if there is no room for the records of a batch now.
+//!
+//! How values are read from their places stands in [`super::places`], how a batch is split in [`crate::batch`].
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
+use super::places::{Json, Parts, Places};
+use super::several::Several;
 use super::source::Ticket;
 use super::verify::Verified;
+use super::{Received, Rejection};
+use crate::batch::NotABatch;
+use crate::budget::ELEMENT_OVERHEAD_BYTES;
+use crate::config::Provider;
 use crate::expression::Expression;
-use crate::json::{self, Found, Pointer, Value};
-use crate::signature::Coverage;
+use crate::json::Pointer;
 
-/// The longest message ID and event type, in octets.
-pub const MAX_NAME_OCTETS: usize = 256;
+pub use super::places::{Field, MAX_NAME_OCTETS};
 
 /// The type of events whose provider names none.
 pub const UNNAMED_TYPE: &str = "webhook";
-
-/// A value, and whether the signature covers it. What is not covered can be altered by whoever has seen one
-/// genuine request and sends it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Field {
-    /// The signer wrote it.
-    Signed(ByteString),
-    /// Anybody may have written it.
-    Unsigned(ByteString),
-}
-
-impl Field {
-    fn new(text: ByteString, signed: bool) -> Self {
-        if signed { Self::Signed(text) } else { Self::Unsigned(text) }
-    }
-
-    /// The text, whoever wrote it.
-    #[must_use]
-    pub fn text(&self) -> &ByteString {
-        match self {
-            Self::Signed(text) | Self::Unsigned(text) => text,
-        }
-    }
-
-    /// Whether the signature covers it.
-    #[must_use]
-    pub fn is_signed(&self) -> bool {
-        matches!(self, Self::Signed(_))
-    }
-}
 
 /// One event.
 #[derive(Debug)]
@@ -76,10 +51,10 @@ impl Event {
     }
 }
 
-/// A genuine request that can't be read as an event.
+/// A genuine request, or an element of a batch, that can't be read as an event.
 #[derive(Debug)]
 pub struct Defect {
-    /// Found before the defect was, or the body's hash.
+    /// Found before the defect was, or the hash of the data.
     pub(super) message_id: Field,
     pub(super) event_type: Option<Field>,
     pub(super) data: Bytes,
@@ -105,8 +80,12 @@ impl Defect {
 /// Why an event is a dead letter: the value of the header `hookbridge_reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The body is not JSON, or names the event twice.
+    /// The body, or the batch's element, is not JSON, or names the event twice.
     UnreadableBody,
+    /// The source splits its bodies, and there is no list where it should be.
+    NotABatch,
+    /// The batch has more elements than there can be room for.
+    TooManyElements,
     /// The message ID is there and can't be one.
     UnusableMessageId,
     /// The event has no type.
@@ -123,6 +102,8 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnreadableBody => "unreadable_body",
+            Self::NotABatch => "not_a_batch",
+            Self::TooManyElements => "too_many_elements",
             Self::UnusableMessageId => "unusable_message_id",
             Self::MissingEventType => "missing_event_type",
             Self::UnusableEventType => "unusable_event_type",
@@ -131,137 +112,187 @@ impl Reason {
     }
 }
 
+/// An event, or why there is none.
+pub type Found = Result<Event, Box<Defect>>;
+
 /// What a request holds.
 #[derive(Debug)]
 #[must_use]
 pub struct Extracted {
     pub(super) ticket: Ticket,
     pub(super) headers: HeaderMap,
-    pub(super) found: Result<Event, Box<Defect>>,
+    pub(super) found: Several<Found>,
 }
 
-/// Reads the event.
-pub fn extract(verified: Verified) -> Extracted {
-    let request = verified.into_request();
-    let source = &request.ticket.source;
+/// Reads the events.
+///
+/// # Errors
+/// `Overloaded`.
+pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
+    let Received { mut ticket, headers, uri, body } = verified.into_request();
+    let source = &ticket.source;
     let signed = source.authentication.coverage();
-    let provider = &source.provider;
-    let found = read(&provider.message_id, &provider.event_type, &request.headers, &request.body, signed);
-    Extracted { ticket: request.ticket, headers: request.headers, found }
+    let request = Parts { headers: &headers, query: uri.query(), body: &body, signed };
+    let reader = Reader::new(&source.provider, &request);
+    let found = match source.split.as_ref().map(|split| split.elements(&body)) {
+        None => Several::One(reader.whole()),
+        Some(Err(why)) => Several::One(Err(reader.no_batch(&why))),
+        Some(Ok(elements)) => {
+            let room = elements.len() * ELEMENT_OVERHEAD_BYTES;
+            if !ticket.permit.could_ever_grow(room) {
+                Several::One(Err(reader.no_batch(&NotABatch::TooMany)))
+            } else if ticket.permit.grow(room) {
+                reader.elements(elements)
+            } else {
+                return Err(Rejection::Overloaded);
+            }
+        }
+    };
+    Ok(Extracted { ticket, headers, found })
 }
 
-/// The pure part: octets and headers in, an event or a defect out.
-pub(crate) fn read(
-    id_places: &[Expression],
-    type_places: &[Expression],
-    headers: &HeaderMap,
-    body: &Bytes,
-    signed: &Coverage,
-) -> Result<Event, Box<Defect>> {
-    let pointers: Vec<&Pointer> =
-        id_places.iter().chain(type_places).filter_map(Expression::pointer).collect();
-    let scanned = if pointers.is_empty() { Ok(Found::default()) } else { json::scan(body, &pointers) };
-    let request = Places { headers, body, signed, pointers: &pointers, found: scanned.as_ref().ok() };
+/// The pure part: the parts of a request in, events and defects out.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    id_places: &'a [Expression],
+    type_places: &'a [Expression],
+    request: &'a Parts<'a>,
+    is_form: bool,
+}
 
-    let hash = || Field::new(ByteString::from(hex::encode(Sha256::digest(body))), signed.body);
-    let message_id = request.first(id_places);
-    let event_type = match type_places {
-        [] => Ok(Some(Field::Signed(ByteString::from_static(UNNAMED_TYPE)))),
-        places => request.first(places),
-    };
-    let defect = |message_id: Option<&Field>, event_type: Option<&Field>, reason, detail: String| {
+impl<'a> Reader<'a> {
+    /// What reads the events of a provider.
+    pub(crate) fn new(provider: &'a Provider, request: &'a Parts<'a>) -> Self {
+        Self::of(&provider.message_id, &provider.event_type, request)
+    }
+
+    fn of(id_places: &'a [Expression], type_places: &'a [Expression], request: &'a Parts<'a>) -> Self {
+        let mut reader = Self { id_places, type_places, request, is_form: false };
+        reader.is_form = reader.places().any(Expression::is_form) && request.is_form();
+        reader
+    }
+
+    /// Every single place.
+    fn places(&self) -> impl Iterator<Item = &'a Expression> {
+        self.id_places.iter().chain(self.type_places).flat_map(Expression::places)
+    }
+
+    /// The whole body as one event.
+    pub(crate) fn whole(&self) -> Found {
+        let pointers: Vec<&Pointer> = match self.is_form {
+            true => Vec::new(),
+            false => self.places().filter_map(|place| place.pointer().or(place.body_pointer())).collect(),
+        };
+        let scanned = Json::scan(self.request.body, &pointers);
+        let nothing = Json::nothing(self.request.body);
+        let json = scanned.as_ref().unwrap_or(&nothing);
+        let reading = self.reading(json, json, None);
+        match &scanned {
+            Ok(_) => reading.event(),
+            Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
+        }
+    }
+
+    /// Each element of a batch as an event. If what it needs of the whole body can't be read, there is none.
+    pub(crate) fn elements(&self, elements: Vec<Bytes>) -> Several<Found> {
+        let of_body: Vec<&Pointer> = self.places().filter_map(Expression::body_pointer).collect();
+        let body = match Json::scan(self.request.body, &of_body) {
+            Ok(body) => body,
+            Err(error) => {
+                return Several::One(Err(self.no_batch(&NotABatch::Unreadable(error.to_string()))));
+            }
+        };
+        let pointers: Vec<&Pointer> = self.places().filter_map(Expression::pointer).collect();
+        let read = |(index, element): (usize, Bytes)| {
+            let scanned = Json::scan(&element, &pointers);
+            let nothing = Json::nothing(&element);
+            let reading = self.reading(scanned.as_ref().unwrap_or(&nothing), &body, Some(index));
+            match &scanned {
+                Ok(_) => reading.event(),
+                Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
+            }
+        };
+        Several::Many(elements.into_iter().enumerate().map(read).collect())
+    }
+
+    /// The whole body as a dead letter.
+    pub(crate) fn no_batch(&self, why: &NotABatch) -> Box<Defect> {
+        let reason = match why {
+            NotABatch::Unreadable(_) => Reason::UnreadableBody,
+            NotABatch::NoList(_) => Reason::NotABatch,
+            NotABatch::TooMany => Reason::TooManyElements,
+        };
+        let nothing = Json::nothing(self.request.body);
+        self.reading(&nothing, &nothing, None).defect(reason, why.to_string())
+    }
+
+    fn reading<'r>(&'r self, event: &'r Json<'r>, body: &'r Json<'r>, index: Option<usize>) -> Reading<'r> {
+        let places = Places { request: self.request, is_form: self.is_form, event, body };
+        let signed = self.request.signed.body;
+        let message_id = places.first(self.id_places).map(|found| {
+            let (field, place) = found?;
+            Some(match index {
+                // Elements with one ID between them would be one event to whoever dedupes by key.
+                Some(index) if place.is_of_request() => Field::new(
+                    ByteString::from(format!("{}/{index}", field.text())),
+                    signed && field.is_signed(),
+                ),
+                _ => field,
+            })
+        });
+        Reading { message_id, event_type: self.event_type(&places), reader: self, data: event.document() }
+    }
+
+    fn event_type(&self, places: &Places<'_>) -> Result<Option<Field>, String> {
+        match self.type_places {
+            [] => Ok(Some(Field::Signed(ByteString::from_static(UNNAMED_TYPE)))),
+            of_type => Ok(places.first(of_type)?.map(|(field, _)| field)),
+        }
+    }
+}
+
+/// What was read of one event, good or bad.
+struct Reading<'a> {
+    reader: &'a Reader<'a>,
+    message_id: Result<Option<Field>, String>,
+    event_type: Result<Option<Field>, String>,
+    /// The exact octets of the body, or the element.
+    data: &'a Bytes,
+}
+
+impl Reading<'_> {
+    fn event(self) -> Found {
+        let (reason, detail) = match (&self.message_id, &self.event_type) {
+            (Err(why), _) => (Reason::UnusableMessageId, why.clone()),
+            (_, Err(why)) => (Reason::UnusableEventType, why.clone()),
+            (_, Ok(None)) => {
+                let places: Vec<String> = self.reader.type_places.iter().map(Expression::to_string).collect();
+                (Reason::MissingEventType, format!("nothing stands at {}", places.join(" or ")))
+            }
+            (Ok(_), Ok(Some(event_type))) => {
+                let event_type = event_type.clone();
+                return Ok(Event { event_type, data: self.data.clone(), message_id: self.id_or_hash() });
+            }
+        };
+        Err(self.defect(reason, detail))
+    }
+
+    /// A defect keeps what was read.
+    fn defect(self, reason: Reason, detail: String) -> Box<Defect> {
         Box::new(Defect {
-            message_id: message_id.cloned().unwrap_or_else(hash),
-            event_type: event_type.cloned(),
-            data: body.clone(),
+            event_type: self.event_type.as_ref().ok().cloned().flatten(),
+            data: self.data.clone(),
+            message_id: self.id_or_hash(),
             reason,
             detail,
         })
-    };
-    let known_id = message_id.as_ref().ok().and_then(Option::as_ref);
-    let known_type = event_type.as_ref().ok().and_then(Option::as_ref);
-    match (&scanned, message_id.as_ref(), event_type.as_ref()) {
-        (Err(error), ..) => Err(defect(known_id, known_type, Reason::UnreadableBody, error.to_string())),
-        (_, Err(why), _) => Err(defect(None, known_type, Reason::UnusableMessageId, why.clone())),
-        (_, _, Err(why)) => Err(defect(known_id, None, Reason::UnusableEventType, why.clone())),
-        (_, _, Ok(None)) => {
-            let places: Vec<String> = type_places.iter().map(Expression::to_string).collect();
-            let detail = format!("nothing stands at {}", places.join(" or "));
-            Err(defect(known_id, None, Reason::MissingEventType, detail))
-        }
-        (Ok(_), Ok(message_id), Ok(Some(event_type))) => Ok(Event {
-            message_id: message_id.clone().unwrap_or_else(hash),
-            event_type: event_type.clone(),
-            data: body.clone(),
-        }),
-    }
-}
-
-/// The places of one request.
-struct Places<'a> {
-    headers: &'a HeaderMap,
-    body: &'a Bytes,
-    signed: &'a Coverage,
-    pointers: &'a [&'a Pointer],
-    found: Option<&'a Found<'a>>,
-}
-
-impl Places<'_> {
-    /// The first of `places` that has a value, or what is wrong with it. An empty text is no value.
-    fn first(&self, places: &[Expression]) -> Result<Option<Field>, String> {
-        for place in places {
-            let field = match place {
-                Expression::Header(names) => self.header(names)?,
-                Expression::Json(pointer) => self.json(pointer)?,
-            };
-            if field.is_some() {
-                return Ok(field);
-            }
-        }
-        Ok(None)
     }
 
-    fn header(&self, names: &[HeaderName]) -> Result<Option<Field>, String> {
-        // That there is no second one has been seen to by `verify`.
-        let mut values = names.iter().filter_map(|name| Some((name, self.headers.get(name)?)));
-        let Some((name, value)) = values.find(|(_, value)| !value.is_empty()) else { return Ok(None) };
-        let text =
-            std::str::from_utf8(value.as_bytes()).map_err(|_| format!("the header {name} is not UTF-8"))?;
-        check_name(text).map_err(|why| format!("the header {name} {why}"))?;
-        Ok(Some(Field::new(ByteString::from(text), self.signed.header(name))))
+    fn id_or_hash(self) -> Field {
+        let hash = || ByteString::from(hex::encode(Sha256::digest(self.data)));
+        let id = self.message_id.ok().flatten();
+        id.unwrap_or_else(|| Field::new(hash(), self.reader.request.signed.body))
     }
-
-    fn json(&self, pointer: &Pointer) -> Result<Option<Field>, String> {
-        let slot = self.pointers.iter().position(|other| *other == pointer);
-        let value = slot.and_then(|slot| self.found?.get(slot)?.as_ref());
-        let text = match value {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::Text(text)) if text.is_empty() => return Ok(None),
-            Some(Value::Text(Cow::Borrowed(text)) | Value::Number(text)) => self.slice(text),
-            Some(Value::Text(Cow::Owned(text))) => ByteString::from(text.as_str()),
-            Some(Value::Other) => {
-                return Err(format!("what stands at {pointer} is neither text nor a number"));
-            }
-        };
-        check_name(&text).map_err(|why| format!("what stands at {pointer} {why}"))?;
-        Ok(Some(Field::new(text, self.signed.json(pointer))))
-    }
-
-    /// `text` is part of the body: its octets are shared, not copied.
-    fn slice(&self, text: &str) -> ByteString {
-        let octets = self.body.slice_ref(text.as_bytes());
-        ByteString::try_from(octets).unwrap_or_else(|_| ByteString::from(text))
-    }
-}
-
-fn check_name(text: &str) -> Result<(), &'static str> {
-    if text.len() > MAX_NAME_OCTETS {
-        return Err("is too long");
-    }
-    if text.chars().any(char::is_control) {
-        return Err("has a control character");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -20,13 +20,20 @@ pub struct Keyed {
     pub(super) fetched: Result<Option<Arc<Key>>, SignatureError>,
 }
 
+impl Keyed {
+    /// Of a source that has its keys.
+    pub(super) fn by_own_keys(request: Received) -> Self {
+        Self { request, fetched: Ok(None) }
+    }
+}
+
 /// Gets the key that the request names.
 ///
 /// # Errors
 /// See the head of this file.
 pub async fn gather(app: &App, request: Received) -> Result<Keyed, Rejection> {
     let Some(keys) = &request.ticket.source.fetched_keys else {
-        return Ok(Keyed { request, fetched: Ok(None) });
+        return Ok(Keyed::by_own_keys(request));
     };
     let message = Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
     let wanted = match keys.place().wanted(&message) {

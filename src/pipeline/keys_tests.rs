@@ -27,6 +27,7 @@ const EBAY: &str = "sources:
       extends: ebay
       keys: { url: 'https://keys.example.com/k/{kid}', token_url: https://keys.example.com/token }
     key_credentials: { client_id: { env: ID }, secret: { env: SECRET } }
+    handshake: false
     respond_within: 3s
 ";
 

@@ -2,24 +2,29 @@
 //!
 //! Each station is a file, takes the previous station's type *by value* and gives the next: leaving one out
 //! or swapping two does not compile. Only [`verify`](verify::verify) makes a [`Verified`], only
-//! [`produce`](produce::produce) an [`Acknowledged`], and only a 2xx has either behind it. What is not genuine
-//! leaves the path at `verify`: refused; refused and kept apart by [`quarantine`]; or, under `verification:
-//! report_only`, published apart by [`report_only`].
+//! [`produce`](produce::produce) an [`Acknowledged`], only [`handshake`] a [`Challenged`], and only a 2xx has any of
+//! them behind it. What is not genuine leaves the path at `verify`: refused; refused and kept apart by
+//! [`quarantine`]; or, under `verification: report_only`, published apart by [`report_only`].
 
 pub mod body;
 pub mod confirm;
 pub mod encode;
 pub mod extract;
+pub mod handshake;
 pub mod keys;
 pub mod limits;
+pub mod places;
 pub mod produce;
 pub mod quarantine;
 pub mod rejection;
 pub mod reply;
 pub mod report_only;
 pub mod route;
+pub mod several;
 pub mod source;
 pub mod verify;
+
+use std::ops::ControlFlow::{Break, Continue};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -27,6 +32,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 
 pub use body::Received;
+pub use handshake::Challenged;
 pub use keys::Keyed;
 pub use produce::Acknowledged;
 pub use rejection::Rejection;
@@ -51,8 +57,18 @@ where
     let outcome = accept(app, request, arrived).await;
     let response = reply::reply(&outcome);
     watch.answered(response.status(), outcome.as_ref().err().map(Rejection::code));
-    if let Err(rejection) = &outcome {
-        rejection.log(watch.source(), arrived.monotonic.elapsed());
+    match &outcome {
+        Ok(Accepted::Challenged(challenged)) => {
+            challenged.log();
+            app.metrics().handshake(&challenged.source().name, challenged.outcome());
+        }
+        Ok(_) => {}
+        Err(rejection) => {
+            rejection.log(watch.source(), arrived.monotonic.elapsed());
+            if let (true, Some(source)) = (rejection.is_of_handshake(), &source) {
+                app.metrics().handshake(&source.name, rejection.code());
+            }
+        }
     }
     response
 }
@@ -64,7 +80,14 @@ where
 {
     let admitted = limits::admit(app, request, arrived)?;
     let addressed = source::address(app, admitted)?;
-    let received = body::read(addressed).await?;
+    let posted = match handshake::from_head(addressed)? {
+        Continue(posted) => posted,
+        Break(challenged) => return Ok(Accepted::Challenged(challenged)),
+    };
+    let received = match handshake::from_body(body::read(posted).await?)? {
+        Continue(received) => received,
+        Break(challenged) => return Ok(Accepted::Challenged(challenged)),
+    };
     let keyed = keys::gather(app, received).await?;
     let verified = match verify::verify(keyed) {
         Ok(verified) => verified,
@@ -78,22 +101,27 @@ where
     if let Some(key) = verified.key_name() {
         app.metrics().verified(&verified.source().name, key);
     }
+    let verified = match handshake::from_verified(verified)? {
+        Continue(verified) => verified,
+        Break(challenged) => return Ok(Accepted::Challenged(challenged)),
+    };
     if let Some(confirmed) = confirm::confirm(app, &verified).await? {
         return Ok(Accepted::Confirmed(confirmed));
     }
-    let extracted = extract::extract(verified);
+    let extracted = extract::extract(verified)?;
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,
         Route::Drop(dropped) => {
-            app.metrics().dropped(&dropped.source().name);
+            dropped.report(app.metrics());
             return Ok(Accepted::Dropped(dropped));
         }
+        Route::Empty(empty) => {
+            empty.report(app.metrics());
+            return Ok(Accepted::Empty(empty));
+        }
     };
-    if let Some(defect) = routed.defect() {
-        defect.log(&routed.source().name);
-        app.metrics().dead_letter(&routed.source().name, defect.reason().as_str());
-    }
-    let record = encode::encode(routed);
-    let acknowledged = produce::produce(app, record).await?;
+    routed.report(app.metrics());
+    let records = encode::encode(routed);
+    let acknowledged = produce::produce(app, records).await?;
     Ok(Accepted::Delivered(acknowledged))
 }

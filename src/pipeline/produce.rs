@@ -1,24 +1,27 @@
 //! Station 8: has Kafka got it?
 //!
-//! Takes [`Record`]. Gives [`Acknowledged`], of which this file is the only maker: it stands for a delivery
-//! report of success from librdkafka, that is, for every in-sync replica. Refuses with `KafkaUnreachable`,
+//! Takes [`Records`]. Gives [`Acknowledged`], of which this file is the only maker: it stands for a delivery
+//! report of success from librdkafka, that is, for every in-sync replica, for each of them. Refuses with `KafkaUnreachable`,
 //! `QueueFull`, `DeliveryTimedOut`, `DeliveryFailed`, `TopicUnavailable`, `RecordTooLarge`, `ProducerDead` and
 //! `BrokerRefused`.
 //!
-//! From the moment of enqueueing nothing here is needed any more for the record to be delivered: the permit
-//! travels with it. The future may be dropped, as hyper does when a connection breaks.
+//! From the moment of enqueueing nothing here is needed any more for a record to be delivered: the permit
+//! travels with it, shared by all of the request's. The future may be dropped, as hyper does when a connection breaks.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Rejection;
-use super::encode::Record;
+use super::encode::{Record, Records};
+use super::several::Several;
+use super::source::Ticket;
 use crate::app::App;
+use crate::budget::Permit;
 use crate::config::Source;
 use crate::kafka::delivery::Delivery;
 use crate::kafka::slot::Outgoing;
 
-/// Evidence that Kafka has acknowledged the record of a request.
+/// Evidence that Kafka has acknowledged every record of a request.
 ///
 /// ```compile_fail
 /// fn forge(source: std::sync::Arc<hookbridge::config::Source>) -> hookbridge::pipeline::Acknowledged {
@@ -32,37 +35,86 @@ pub struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// The source whose event it was.
+    /// The source whose events they were.
     pub(super) fn source(&self) -> &Arc<Source> {
         &self.source
     }
 }
 
-/// Enqueues the record and waits for its delivery report, until the request's deadline at most.
+/// Enqueues the records and waits for their delivery reports, until the request's deadline at most.
 ///
 /// # Errors
 /// See the head of this file.
-pub async fn produce(app: &App, record: Record) -> Result<Acknowledged, Rejection> {
+pub async fn produce(app: &App, records: Records) -> Result<Acknowledged, Rejection> {
     if app.producer().health().is_unreachable() {
         return Err(Rejection::KafkaUnreachable);
     }
-    let (delivery, source, deadline) = enqueue(app, record)?;
-    match tokio::time::timeout_at(deadline.into(), delivery.report()).await {
-        Ok(report) => report?,
-        Err(_) => {
-            delivery.give_up();
-            return Err(Rejection::DeliveryTimedOut);
+    let Records { ticket, records } = records;
+    let Ticket { permit, source, deadline, .. } = ticket;
+    let permit = Arc::new(permit);
+    match records {
+        Several::One(record) => {
+            let delivery = enqueue(app, record, permit)?;
+            report(&delivery, deadline).await?;
         }
+        Several::Many(records) => all(app, records, permit, deadline).await?,
     }
     Ok(Acknowledged { source })
 }
 
+/// Enqueues every record before the first report is waited for. What has been enqueued goes on whatever becomes of
+/// the others.
+///
+/// The answer must not be worse than any of them deserves: if only one record may yet be taken, it is to be sent
+/// again, so a failure for good (the topic takes no record of this size) counts only where there is no other.
+async fn all(
+    app: &App,
+    records: Vec<Record>,
+    permit: Arc<Permit>,
+    deadline: Instant,
+) -> Result<(), Rejection> {
+    let mut deliveries = Vec::with_capacity(records.len());
+    let mut for_good = None;
+    for record in records {
+        match enqueue(app, record, Arc::clone(&permit)) {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(failure) if failure.is_temporary() => {
+                deliveries.iter().for_each(|delivery| delivery.give_up());
+                return Err(failure);
+            }
+            Err(failure) => for_good = for_good.or(Some(failure)),
+        }
+    }
+    drop(permit);
+    for (index, delivery) in deliveries.iter().enumerate() {
+        match report(delivery, deadline).await {
+            Ok(()) => {}
+            Err(failure) if failure.is_temporary() => {
+                deliveries[index..].iter().for_each(|delivery| delivery.give_up());
+                return Err(failure);
+            }
+            Err(failure) => for_good = for_good.or(Some(failure)),
+        }
+    }
+    for_good.map_or(Ok(()), Err)
+}
+
+async fn report(delivery: &Delivery, deadline: Instant) -> Result<(), Rejection> {
+    match tokio::time::timeout_at(deadline.into(), delivery.report()).await {
+        Ok(report) => Ok(report?),
+        Err(_) => {
+            delivery.give_up();
+            Err(Rejection::DeliveryTimedOut)
+        }
+    }
+}
+
 /// librdkafka copies the record, so nothing of it is kept while its report is waited for.
-fn enqueue(app: &App, record: Record) -> Result<(Arc<Delivery>, Arc<Source>, Instant), Rejection> {
-    let Record { ticket, topic, key, value, timestamp_ms, headers } = record;
-    let delivery = Arc::new(Delivery::new(topic.clone(), Arc::new(ticket.permit)));
+fn enqueue(app: &App, record: Record, permit: Arc<Permit>) -> Result<Arc<Delivery>, Rejection> {
+    let Record { topic, key, value, timestamp_ms, headers } = record;
+    let delivery = Arc::new(Delivery::new(topic.clone(), permit));
     let outgoing =
         Outgoing { topic: topic.as_str(), key: key.as_bytes(), value: &value, timestamp_ms, headers };
     app.producer().send(outgoing, Arc::clone(&delivery))?;
-    Ok((delivery, ticket.source, ticket.deadline))
+    Ok(delivery)
 }

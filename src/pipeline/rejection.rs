@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::handshake::{Methods, Refusal};
 use crate::kafka::failure::Failure;
 use crate::keys::Unavailable;
 use crate::signature::SignatureError;
@@ -24,9 +25,28 @@ pub enum Rejection {
     /// No enabled source has this path.
     #[error("no source is served at this path")]
     UnknownSource,
-    /// Webhooks are posted.
-    #[error("the method is not POST")]
-    MethodNotAllowed,
+    /// Webhooks are posted, and the source answers no handshake of this method.
+    #[error("the method is not POST, and the source answers no handshake of this method")]
+    MethodNotAllowed(Methods),
+    /// The source answers handshakes of this method, and this is none.
+    #[error("the method is that of a handshake, and the request is none that the source's provider makes")]
+    NoHandshake,
+    /// A handshake can't be answered.
+    #[error("{0}")]
+    HandshakeRefused(Refusal),
+    /// A handshake brings another token than the source's.
+    #[error("the handshake does not bring the source's `handshake_token`")]
+    HandshakeTokenMismatch,
+    /// A handshake signs what has the form of this body, for whoever asks.
+    #[error(
+        "the body has the form of a token, which the provider's handshake signs for whoever asks: no signature over it proves anything"
+    )]
+    BodyIsToken,
+    /// The provider's first request brings the secret, and nobody has said that it is wanted.
+    #[error(
+        "the request brings a secret, as the provider's first request does; to be shown it, once, on standard output, set `show_offered_secret: true` for the source and set up the webhook again"
+    )]
+    SecretOffered,
     /// Signatures cover the octets as sent; a body in another encoding can't be read here.
     #[error("the body has a content-encoding, which is not supported")]
     EncodingNotSupported,
@@ -128,13 +148,20 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> ErrorStatus {
         match self {
-            Self::HeaderRepeated(_) | Self::BodyAborted(_) | Self::Unroutable => ErrorStatus::BAD_REQUEST,
+            Self::HeaderRepeated(_)
+            | Self::BodyAborted(_)
+            | Self::NoHandshake
+            | Self::HandshakeRefused(_)
+            | Self::Unroutable => ErrorStatus::BAD_REQUEST,
             Self::SignatureMissing(_)
             | Self::SignatureMalformed(_)
             | Self::SignatureMismatch(_)
-            | Self::TimestampOutsideTolerance(_) => ErrorStatus::UNAUTHORIZED,
+            | Self::TimestampOutsideTolerance(_)
+            | Self::HandshakeTokenMismatch
+            | Self::BodyIsToken
+            | Self::SecretOffered => ErrorStatus::UNAUTHORIZED,
             Self::UnknownSource => ErrorStatus::NOT_FOUND,
-            Self::MethodNotAllowed => ErrorStatus::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed(_) => ErrorStatus::METHOD_NOT_ALLOWED,
             Self::BodyTimedOut { .. } => ErrorStatus::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::RecordTooLarge => ErrorStatus::PAYLOAD_TOO_LARGE,
             Self::EncodingNotSupported => ErrorStatus::UNSUPPORTED_MEDIA_TYPE,
@@ -159,7 +186,12 @@ impl Rejection {
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::UnknownSource => "unknown_source",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::NoHandshake => "no_handshake",
+            Self::HandshakeRefused(_) => "handshake_refused",
+            Self::HandshakeTokenMismatch => "handshake_token_mismatch",
+            Self::BodyIsToken => "body_is_token",
+            Self::SecretOffered => "secret_offered",
             Self::EncodingNotSupported => "encoding_not_supported",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTimedOut { .. } => "body_timed_out",
@@ -203,6 +235,17 @@ impl Rejection {
         }
     }
 
+    /// Whether what is refused is a handshake, not an event.
+    pub(super) fn is_of_handshake(&self) -> bool {
+        matches!(
+            self,
+            Self::NoHandshake
+                | Self::HandshakeRefused(_)
+                | Self::HandshakeTokenMismatch
+                | Self::SecretOffered
+        )
+    }
+
     /// Writes the log line: the real reason, which the sender is not told.
     pub(super) fn log(&self, source: &str, took: Duration) {
         let (status, error_type) = (self.status().code().as_u16(), self.code());
@@ -210,10 +253,16 @@ impl Rejection {
         tracing::warn!(source, status, error.type = error_type, reason = %self, took_s, "request refused");
     }
 
+    /// Whether to send the request again can help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.status() == ErrorStatus::SERVICE_UNAVAILABLE
+    }
+
     /// How long the sender should wait before it tries again, where trying again can help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.status() == ErrorStatus::SERVICE_UNAVAILABLE).then_some(match self {
+        self.is_temporary().then_some(match self {
             // The next replica may have room at once.
             Self::Overloaded | Self::Draining | Self::QueueFull | Self::ProducerDead => {
                 Duration::from_secs(1)

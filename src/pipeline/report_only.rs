@@ -7,8 +7,10 @@
 use bytestring::ByteString;
 
 use super::body::Received;
-use super::encode::{Record, cloud_event, copied, header, key, received_ms};
-use super::extract::{Field, read};
+use super::encode::{Common, Record, Records, cloud_event, copied, header, key, received_ms};
+use super::extract::Reader;
+use super::places::{Field, Parts};
+use super::several::Several;
 use super::verify::Unverified;
 use crate::signature::coverage::NOTHING;
 use crate::telemetry::metrics::Metrics;
@@ -16,12 +18,12 @@ use crate::telemetry::metrics::Metrics;
 /// The `ce_type` of an unverified request that names no type, or none that can be read.
 pub const UNVERIFIED_TYPE: &str = "hookbridge.unverified";
 
-/// Makes the record.
-pub fn encode(metrics: &Metrics, unverified: Unverified) -> Record {
+/// Makes the record. The source's `split` is left aside: what nobody has signed is kept in one piece.
+pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
     let (request, why, topic) = unverified.into_parts();
-    let Received { ticket, headers: request_headers, body, .. } = request;
+    let Received { ticket, headers: request_headers, uri, body } = request;
     let source = &ticket.source;
-    let (message_id, event_type) = named(&source.provider, &request_headers, &body);
+    let (message_id, event_type) = named(&source.provider, &request_headers, uri.query(), &body);
 
     let error_type = why.code();
     metrics.unverified(&source.name, error_type);
@@ -33,20 +35,16 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Record {
         topic = %topic,
         "request not verified, and published as such"
     );
-    let headers = cloud_event(&ticket, &message_id, Some(&event_type))
+    let common = Common::of(&ticket, &request_headers);
+    let headers = cloud_event(&common, &message_id, Some(&event_type))
         .insert(header::<str>("hookbridge_source", &source.name))
         .insert(header("hookbridge_verification", "failed"))
         .insert(header("hookbridge_verification_error", error_type))
         .insert(header("hookbridge_unsigned", "message_id,event_type"));
-    let headers = copied(&ticket, &request_headers, headers);
-    Record {
-        key: key(&ticket, &message_id, &body),
-        timestamp_ms: received_ms(&ticket),
-        ticket,
-        topic,
-        value: body,
-        headers,
-    }
+    let headers = copied(&common, false, headers);
+    let key = key(&ticket, &message_id, &body);
+    let record = Record { key, timestamp_ms: received_ms(&ticket), topic, value: body, headers };
+    Records { ticket, records: Several::One(record) }
 }
 
 /// The ID and the type that the request has for itself, as far as they can be read: a genuine one would have them
@@ -54,13 +52,14 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Record {
 fn named(
     provider: &crate::config::Provider,
     headers: &http::HeaderMap,
+    query: Option<&str>,
     body: &bytes::Bytes,
 ) -> (Field, Field) {
-    let (message_id, event_type) =
-        match read(&provider.message_id, &provider.event_type, headers, body, &NOTHING) {
-            Ok(event) => (event.message_id, Some(event.event_type)),
-            Err(defect) => (defect.message_id, defect.event_type),
-        };
+    let request = Parts { headers, query, body, signed: &NOTHING };
+    let (message_id, event_type) = match Reader::new(provider, &request).whole() {
+        Ok(event) => (event.message_id, Some(event.event_type)),
+        Err(defect) => (defect.message_id, defect.event_type),
+    };
     let unsigned = |field: Field| Field::Unsigned(field.text().clone());
     let none = || Field::Unsigned(ByteString::from_static(UNVERIFIED_TYPE));
     (unsigned(message_id), event_type.map_or_else(none, unsigned))
@@ -90,7 +89,7 @@ mod tests {
             (&hex, r#"{"id":"a\nb","type":"a"}"#, hash(r#"{"id":"a\nb","type":"a"}"#), "a"),
             (&hex, "", hash(""), UNVERIFIED_TYPE),
         ] {
-            let found = named(provider, &headers, &Bytes::from(body));
+            let found = named(provider, &headers, None, &Bytes::from(body));
             let expected = (Field::Unsigned(id.into()), Field::Unsigned(event_type.into()));
             assert_eq!(found, expected, "{body}");
         }

@@ -1,18 +1,23 @@
 //! Station 6: where does it go?
 //!
-//! Takes [`Extracted`]. Gives [`Route`]: a [`Routed`] event with its topic, or [`Dropped`], where the
-//! configuration says to drop its type. A defect goes to the dead-letter topic. Refuses with `Unroutable`, and
-//! only if the source says `unmapped: reject`.
+//! Takes [`Extracted`]. Gives [`Route`]: a [`Routed`] request, whose events have their topics; or [`Dropped`], where
+//! the configuration says to drop all of their types; or [`Empty`], a batch without an event. A defect goes to the
+//! dead-letter topic. Refuses with `Unroutable`, and only if the source says `unmapped: reject`.
 
 use http::HeaderMap;
 
 use super::Rejection;
-use super::extract::{Defect, Event, Extracted, Reason};
+use super::extract::{Defect, Event, Extracted, Found, Reason};
+use super::several::Several;
 use super::source::Ticket;
 use crate::config::{Source, Unmapped};
+use crate::telemetry::metrics::Metrics;
 use crate::topic::{Destination, TopicName};
 
-/// Where a request's event goes.
+/// Of the dead letters of one batch so many are logged each; the rest are counted.
+const MAX_LOGGED: usize = 10;
+
+/// Where a request's events go.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -20,37 +25,41 @@ use crate::topic::{Destination, TopicName};
 )]
 #[must_use]
 pub enum Route {
-    /// To a topic.
+    /// To topics.
     Publish(Routed),
     /// Nowhere, as configured.
     Drop(Dropped),
+    /// There is none.
+    Empty(Empty),
 }
 
-/// An event with its topic.
+/// A request whose events have their topics.
 #[derive(Debug)]
 #[must_use]
 pub struct Routed {
     pub(super) ticket: Ticket,
     pub(super) headers: HeaderMap,
-    pub(super) topic: TopicName,
-    pub(super) content: Content,
+    /// Never empty.
+    pub(super) events: Several<Placed>,
+    dropped: usize,
 }
 
-impl Routed {
-    /// What is wrong with the event, if it goes to the dead-letter topic.
-    #[must_use]
-    pub fn defect(&self) -> Option<&Defect> {
-        match &self.content {
-            Content::Event(_) => None,
-            Content::DeadLetter(defect) => Some(defect),
-        }
-    }
+/// What becomes a record, and where.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) topic: TopicName,
+    pub(super) content: Content,
+    /// Which element of a batch it is.
+    pub(super) element: Option<Element>,
+}
 
-    /// The source that the event came from.
-    #[must_use]
-    pub fn source(&self) -> &Source {
-        &self.ticket.source
-    }
+/// One element of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Element {
+    /// The first is 0.
+    pub(super) index: usize,
+    /// How many the batch has.
+    pub(super) count: usize,
 }
 
 /// What becomes a record.
@@ -60,44 +69,134 @@ pub(super) enum Content {
     DeadLetter(Box<Defect>),
 }
 
-/// Evidence that the configuration says to drop an event. Only [`route`] makes it.
-#[derive(Debug)]
-#[must_use]
-pub struct Dropped {
-    ticket: Ticket,
-}
+impl Routed {
+    /// What is wrong with the events that go to the dead-letter topic.
+    pub fn defects(&self) -> impl Iterator<Item = &Defect> {
+        self.events.as_slice().iter().filter_map(|placed| match &placed.content {
+            Content::Event(_) => None,
+            Content::DeadLetter(defect) => Some(&**defect),
+        })
+    }
 
-impl Dropped {
-    /// The source that the event came from.
+    /// Logs and counts what does not go where its type says.
+    pub(super) fn report(&self, metrics: &Metrics) {
+        let source = &self.ticket.source.name;
+        let mut unlogged = 0;
+        for (index, defect) in self.defects().enumerate() {
+            metrics.dead_letter(source, defect.reason().as_str());
+            match index < MAX_LOGGED {
+                true => defect.log(source),
+                false => unlogged += 1,
+            }
+        }
+        if unlogged > 0 {
+            tracing::warn!(
+                source = &**source,
+                unlogged,
+                "more elements of the batch go to the dead-letter topic"
+            );
+        }
+        if self.dropped > 0 {
+            metrics.dropped(source, self.dropped);
+        }
+    }
+
+    /// The source that the events came from.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.ticket.source
     }
 }
 
-/// Finds the topic.
+/// Evidence that the configuration says to drop the event, or every one of a batch. Only [`route`] makes it.
+#[derive(Debug)]
+#[must_use]
+pub struct Dropped {
+    ticket: Ticket,
+    count: usize,
+}
+
+impl Dropped {
+    /// The source that the events came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.ticket.source
+    }
+
+    /// Counts the events.
+    pub(super) fn report(&self, metrics: &Metrics) {
+        metrics.dropped(&self.ticket.source.name, self.count);
+    }
+}
+
+/// Evidence that a genuine request is a batch without an element: there is no event to be stored. Only [`route`]
+/// makes it.
+#[derive(Debug)]
+#[must_use]
+pub struct Empty {
+    ticket: Ticket,
+}
+
+impl Empty {
+    /// The source that the batch came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.ticket.source
+    }
+
+    /// Counts the batch.
+    pub(super) fn report(&self, metrics: &Metrics) {
+        metrics.empty_batch(&self.ticket.source.name);
+    }
+}
+
+/// Finds the topics. One event that is refused refuses its whole batch: nothing has been produced yet.
 ///
 /// # Errors
 /// `Unroutable`.
 pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
     let Extracted { ticket, headers, found } = extracted;
     let source = &ticket.source;
+    let (events, dropped) = match found {
+        Several::One(found) => match place(source, found, None)? {
+            Some(placed) => (Several::One(placed), 0),
+            None => return Ok(Route::Drop(Dropped { ticket, count: 1 })),
+        },
+        Several::Many(found) if found.is_empty() => return Ok(Route::Empty(Empty { ticket })),
+        Several::Many(found) => {
+            let count = found.len();
+            let mut events = Vec::with_capacity(count);
+            for (index, found) in found.into_iter().enumerate() {
+                events.extend(place(source, found, Some(Element { index, count }))?);
+            }
+            if events.is_empty() {
+                return Ok(Route::Drop(Dropped { ticket, count }));
+            }
+            let dropped = count - events.len();
+            (Several::Many(events), dropped)
+        }
+    };
+    Ok(Route::Publish(Routed { ticket, headers, events, dropped }))
+}
+
+/// The topic of one event; none, if the configuration says to drop its type.
+fn place(source: &Source, found: Found, element: Option<Element>) -> Result<Option<Placed>, Rejection> {
     let (topic, content) = match found {
         Err(defect) => (source.dead_letter.clone(), Content::DeadLetter(defect)),
         Ok(event) => match source.topics.destination(event.event_type.text()) {
             Destination::Topic(topic) => (topic, Content::Event(event)),
-            Destination::Drop => return Ok(Route::Drop(Dropped { ticket })),
+            Destination::Drop => return Ok(None),
             Destination::TooManyTopics => {
                 (source.dead_letter.clone(), Content::DeadLetter(one_too_many(event)))
             }
             Destination::Unmapped => match source.unmapped {
                 Unmapped::Topic => (source.default_topic.clone(), Content::Event(event)),
-                Unmapped::Drop => return Ok(Route::Drop(Dropped { ticket })),
+                Unmapped::Drop => return Ok(None),
                 Unmapped::Reject => return Err(Rejection::Unroutable),
             },
         },
     };
-    Ok(Route::Publish(Routed { ticket, headers, topic, content }))
+    Ok(Some(Placed { topic, content, element }))
 }
 
 fn one_too_many(event: Event) -> Box<Defect> {

@@ -1,12 +1,12 @@
 //! Station 2: whose webhook is it?
 //!
 //! Takes [`Admitted`]. Gives [`Addressed`]: the source that is configured at the request's exact path, and the
-//! deadline that follows from it. Refuses with `UnknownSource` and `MethodNotAllowed`.
+//! deadline that follows from it. Refuses with `UnknownSource`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Method, Request};
+use http::Request;
 
 use super::Rejection;
 use super::limits::{Admitted, Arrival};
@@ -36,13 +36,10 @@ pub struct Ticket {
 /// differently is not served at all.
 ///
 /// # Errors
-/// `UnknownSource`, `MethodNotAllowed`.
+/// `UnknownSource`.
 pub fn address<B>(app: &App, admitted: Admitted<B>) -> Result<Addressed<B>, Rejection> {
     let Admitted { request, permit, arrived } = admitted;
     let source = app.source_at(request.uri().path()).ok_or(Rejection::UnknownSource)?;
-    if request.method() != Method::POST {
-        return Err(Rejection::MethodNotAllowed);
-    }
     let deadline = arrived.monotonic + source.respond_within;
     Ok(Addressed { request, ticket: Ticket { permit, source, arrived, deadline } })
 }

@@ -2,19 +2,19 @@
 //!
 //! Takes [`Keyed`]. Gives [`Verified`], of which this file is the only maker: the field is private, the type
 //! can't be cloned, and the module has no children that could see it. Refuses with the `Signature…`,
-//! `HeaderRepeated` and `TimestampOutsideTolerance` rejections; where the source says so, what is refused is a
-//! [`Suspect`], which can be kept for another look, or an [`Unverified`], which is published as such. Neither is
-//! ever a [`Verified`], and no station takes the one for the other.
+//! `HeaderRepeated`, `TimestampOutsideTolerance` and `BodyIsToken` rejections; where the source says so, what is
+//! refused is a [`Suspect`], which can be kept for another look, or an [`Unverified`], which is published as such.
+//! Neither is ever a [`Verified`], and no station takes the one for the other.
 //!
 //! The rules themselves stand in [`crate::signature`].
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Rejection;
 use super::body::Received;
 use super::keys::Keyed;
 use crate::config::{Authentication, Quarantine, Source};
+use crate::handshake::token;
 use crate::signature::message::at_most_one_header;
 use crate::signature::{Coverage, Key, Message, SignatureError, UnixSeconds};
 use crate::topic::TopicName;
@@ -91,6 +91,10 @@ fn prove(
         at_most_one_header(&request.headers, names)?;
     }
     let fetched = fetched?;
+    // Whoever asks is given the source's signature over a token: it proves nothing about a body that is one.
+    if source.handshakes.signs_tokens() && token::may_be_signed_as_token(&request.body) {
+        return Err(Rejection::BodyIsToken);
+    }
     Ok(match &source.authentication {
         Authentication::Signed { scheme, keys } => {
             let arrived = request.ticket.arrived.wall;
@@ -163,19 +167,9 @@ impl Verified {
         self.key.as_ref()
     }
 
-    /// The same, for whoever keeps it.
-    pub(super) fn shared_source(&self) -> &Arc<Source> {
-        &self.request.ticket.source
-    }
-
-    /// The exact octets of the body.
-    pub(super) fn body(&self) -> &[u8] {
-        &self.request.body
-    }
-
-    /// When the answer must have been given.
-    pub(super) fn deadline(&self) -> Instant {
-        self.request.ticket.deadline
+    /// The request.
+    pub(super) fn request(&self) -> &Received {
+        &self.request
     }
 
     /// The request, for the next station.

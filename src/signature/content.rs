@@ -16,7 +16,7 @@ use super::message::{Message, header_place, json_place};
 use crate::json::{MAX_POINTERS, Pointer};
 
 /// The placeholders, as an error names them.
-const KNOWN: &str = "{id}, {timestamp}, {body}, {body_sha256_hex}, {body_crc32}, {method}, {url}, {header:NAME}, {json:/POINTER} and {parameter:NAME}";
+const KNOWN: &str = "{id}, {timestamp}, {body}, {body_sha256_hex}, {body_crc32}, {method}, {url}, {url_decoded}, {header:NAME}, {json:/POINTER} and {parameter:NAME}";
 
 /// A parsed content template, such as Standard Webhooks' `{id}.{timestamp}.{body}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,13 @@ enum Part {
     BodySha256Hex,
     BodyCrc32,
     Method,
-    Url,
+    /// The public URL, and the request's query where it names none. `bind` leaves the query alone.
+    Url {
+        decoded: bool,
+    },
+    Query {
+        decoded: bool,
+    },
     Header(HeaderName),
     Json(Pointer),
     Parameter(String),
@@ -77,10 +83,13 @@ impl Content {
         if parts.is_empty() {
             return Err("the content is empty: nothing would be signed".to_owned());
         }
-        for part in [Part::Id, Part::Timestamp, Part::Body, Part::Url] {
+        for part in [Part::Id, Part::Timestamp, Part::Body] {
             if parts.iter().filter(|other| **other == part).count() > 1 {
                 return Err(format!("`{template}` has `{part}` twice"));
             }
+        }
+        if parts.iter().filter(|part| matches!(part, Part::Url { .. })).count() > 1 {
+            return Err(format!("`{template}` has the URL twice"));
         }
         let content = Self { parts };
         if content.pointers().count() > MAX_POINTERS {
@@ -93,25 +102,32 @@ impl Content {
     ///
     /// # Errors
     /// What the source does not say: the key that is missing, and a sentence.
-    pub fn bind(mut self, account: &Account) -> Result<Self, (String, String)> {
-        for part in &mut self.parts {
-            let value = match part {
-                Part::Url => account.public_url.clone().ok_or_else(|| {
-                    let why = "the scheme signs the URL: give it as the provider has it";
-                    ("public_url".to_owned(), why.to_owned())
-                })?,
-                Part::Parameter(name) => account.parameters.get(name).cloned().ok_or_else(|| {
-                    (
-                        "parameters".to_owned(),
-                        format!("the scheme signs the parameter `{name}`: give its value"),
-                    )
-                })?,
-                Part::Method => "POST".to_owned(),
-                _ => continue,
-            };
-            *part = Part::Literal(value);
+    pub fn bind(self, account: &Account) -> Result<Self, (String, String)> {
+        let mut parts = Vec::new();
+        for part in self.parts {
+            match part {
+                Part::Url { decoded } => {
+                    let url = account.public_url.as_deref().ok_or_else(|| {
+                        let why = "the scheme signs the URL: give it as the provider has it";
+                        ("public_url".to_owned(), why.to_owned())
+                    })?;
+                    parts.push(Part::Literal(if decoded { decode_url(url) } else { url.to_owned() }));
+                    if !url.contains('?') {
+                        parts.push(Part::Query { decoded });
+                    }
+                }
+                Part::Parameter(name) => match account.parameters.get(&name) {
+                    Some(value) => parts.push(Part::Literal(value.clone())),
+                    None => {
+                        let why = format!("the scheme signs the parameter `{name}`: give its value");
+                        return Err(("parameters".to_owned(), why));
+                    }
+                },
+                Part::Method => parts.push(Part::Literal("POST".to_owned())),
+                part => parts.push(part),
+            }
         }
-        Ok(self)
+        Ok(Self { parts })
     }
 
     /// The names of the parameters that a source has to give.
@@ -150,7 +166,7 @@ impl Content {
     /// Whether the URL is signed.
     #[must_use]
     pub fn has_url(&self) -> bool {
-        self.parts.contains(&Part::Url)
+        self.parts.iter().any(|part| matches!(part, Part::Url { .. } | Part::Query { .. }))
     }
 
     /// The headers that are signed by name.
@@ -167,6 +183,12 @@ impl Content {
             Part::Json(pointer) => Some(pointer),
             _ => None,
         })
+    }
+
+    /// Whether the body stands in the content octet for octet, not as a hash or in parts.
+    #[must_use]
+    pub fn has_verbatim_body(&self) -> bool {
+        self.parts.contains(&Part::Body)
     }
 
     /// The text that follows the ID, by which a reader of the content would find the ID's end.
@@ -222,12 +244,38 @@ impl Content {
                 Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
                 None => return Err(SignatureError::Missing(json_place(pointer))),
             },
+            Part::Query { decoded } => match message.query {
+                None => Cow::Borrowed(&[]),
+                Some(query) if *decoded => Cow::Owned(format!("?{}", decode_url(query)).into_bytes()),
+                Some(query) => Cow::Owned(format!("?{query}").into_bytes()),
+            },
             // `bind` has put literals in their place before any request comes.
-            Part::Method | Part::Url | Part::Parameter(_) => {
+            Part::Method | Part::Url { .. } | Part::Parameter(_) => {
                 return Err(SignatureError::Malformed("the scheme signs what the source does not say"));
             }
         })
     }
+}
+
+/// The escapes that HubSpot takes for the characters themselves before it signs a URL, and no others ("Validating
+/// requests from HubSpot", signature v3).
+const DECODED: [(&str, &str); 12] = [
+    ("%3A", ":"),
+    ("%2F", "/"),
+    ("%3F", "?"),
+    ("%40", "@"),
+    ("%21", "!"),
+    ("%24", "$"),
+    ("%27", "'"),
+    ("%28", "("),
+    ("%29", ")"),
+    ("%2A", "*"),
+    ("%2C", ","),
+    ("%3B", ";"),
+];
+
+fn decode_url(url: &str) -> String {
+    DECODED.iter().fold(url.to_owned(), |url, (escape, character)| url.replace(escape, character))
 }
 
 impl Part {
@@ -240,7 +288,8 @@ impl Part {
                 "body_sha256_hex" => Self::BodySha256Hex,
                 "body_crc32" => Self::BodyCrc32,
                 "method" => Self::Method,
-                "url" => Self::Url,
+                "url" => Self::Url { decoded: false },
+                "url_decoded" => Self::Url { decoded: true },
                 _ => return Err(format!("`{{{name}}}` is unknown; known are {KNOWN}")),
             },
             Some(("header", header)) => {
@@ -263,7 +312,9 @@ impl fmt::Display for Part {
             Self::BodySha256Hex => f.write_str("{body_sha256_hex}"),
             Self::BodyCrc32 => f.write_str("{body_crc32}"),
             Self::Method => f.write_str("{method}"),
-            Self::Url => f.write_str("{url}"),
+            Self::Url { decoded: false } => f.write_str("{url}"),
+            Self::Url { decoded: true } => f.write_str("{url_decoded}"),
+            Self::Query { .. } => f.write_str("{query}"),
             Self::Header(name) => write!(f, "{{header:{name}}}"),
             Self::Json(pointer) => write!(f, "{{json:{pointer}}}"),
             Self::Parameter(name) => write!(f, "{{parameter:{name}}}"),
@@ -302,6 +353,7 @@ mod tests {
         for (template, expected) in [
             ("v0:{timestamp}:{id}", "v0:17:x"),
             ("{method}{url}|", "POSThttps://a.example/hook?x=1|"),
+            ("{url_decoded}|", "https://a.example/hook?x=1|"),
             ("{header:X-Trace}{parameter:shop}", "t-1s1"),
             ("{json:/a/b}-{json:/n}", "é-1.50"),
             ("{body_crc32}", "4142021914"),

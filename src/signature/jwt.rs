@@ -111,7 +111,9 @@ impl Jwt {
         validation.validate_nbf = false;
         validation.validate_aud = false;
         LazyLock::force(&PROVIDER);
-        jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation).ok().map(|token| token.claims)
+        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &key, &validation).ok()?;
+        // RFC 7515, section 4.1.11: extensions that must be understood, and none is.
+        token.header.crit.is_none().then_some(token.claims)
     }
 
     fn check_times(

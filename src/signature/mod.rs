@@ -8,6 +8,7 @@
 
 pub mod content;
 pub mod coverage;
+mod describe;
 pub mod ebay;
 pub mod error;
 pub mod jwt;
@@ -16,6 +17,7 @@ pub mod message;
 pub mod native;
 pub mod presented;
 pub mod public_key;
+pub mod query;
 pub mod scheme;
 mod sign;
 pub mod sns;

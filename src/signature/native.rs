@@ -29,7 +29,7 @@ pub enum Native {
     /// The URL, and the form's fields in the order of their names; or, for other bodies, the URL with the body's
     /// SHA-256 in its query.
     Twilio {
-        /// The URL as Twilio has it.
+        /// The URL as Twilio has it. With a query it is the only one; without, the request's is part of the URL.
         public_url: String,
     },
     /// Eight values of each item, with a colon between them; the signature is among the item's values.
@@ -63,7 +63,8 @@ pub(super) fn twilio<'a>(
     if let Some(at) = hash_parameter(query) {
         // What remains without it must be the URL's own query, in its place.
         let (before, hash) = (&query[..at], &query[at + BODY_HASH.len() + 1..]);
-        if before.strip_suffix('&').unwrap_or(before) != own_query.unwrap_or_default() {
+        let before = before.strip_suffix('&').unwrap_or(before);
+        if own_query.is_some_and(|own| own != before) {
             return Err(SignatureError::Malformed("the query is not that of public_url with bodySHA256"));
         }
         let mut stated = [0; 32];
@@ -75,15 +76,23 @@ pub(super) fn twilio<'a>(
         let pieces: [&str; 3] = [base, "?", query];
         return Ok(pieces.map(|piece| Cow::Borrowed(piece.as_bytes())).into_iter().collect());
     }
-    if message.query != own_query {
-        return Err(SignatureError::Malformed("the query is not that of public_url"));
-    }
     let mut pieces: Pieces<'a> = smallvec![Cow::Borrowed(public_url.as_bytes())];
-    for (name, mut values) in form(message)? {
-        pieces.push(owned(name));
+    match (own_query, message.query) {
+        (Some(own), query) if query != Some(own) => {
+            return Err(SignatureError::Malformed("the query is not that of public_url"));
+        }
+        (None, Some(query)) => pieces.extend([Cow::Borrowed(&b"?"[..]), Cow::Borrowed(query.as_bytes())]),
+        _ => {}
+    }
+    for (name, mut values) in form(message, keys)? {
+        // A name that is there several times stands before each of its values, in their order and each once, as in
+        // Twilio's own libraries.
         values.sort();
         values.dedup();
-        pieces.extend(values.into_iter().map(owned));
+        for value in values {
+            pieces.push(owned(name.clone()));
+            pieces.push(owned(value));
+        }
     }
     Ok(pieces)
 }
@@ -103,7 +112,10 @@ fn hash_parameter(query: &str) -> Option<usize> {
 
 /// The fields of a form, by name. Only the one spelling that browsers and Twilio write is taken, since the signature
 /// is over the decoded fields: an escape in lower case or a bare space would be another body with the same ones.
-fn form<'a>(message: &Message<'a>) -> Result<BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>, SignatureError> {
+fn form<'a>(
+    message: &Message<'a>,
+    keys: usize,
+) -> Result<BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>, SignatureError> {
     let mut fields = BTreeMap::<_, Vec<_>>::new();
     let media_type =
         message.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -118,7 +130,7 @@ fn form<'a>(message: &Message<'a>) -> Result<BTreeMap<Cow<'a, str>, Vec<Cow<'a, 
         };
     }
     if !is_canonical(message.body) {
-        return Err(SignatureError::Malformed("the form is not encoded as the provider encodes it"));
+        return Err(SignatureError::Mismatch { keys });
     }
     for (count, (name, value)) in form_urlencoded::parse(message.body).enumerate() {
         if count == MAX_FIELDS {
@@ -266,7 +278,10 @@ mod tests {
         };
         assert_eq!(verify(&query, b"{}").unwrap(), format!("https://a.example/t?{query}"));
         assert!(matches!(verify(&query, b"{ }"), Err(SignatureError::Mismatch { .. })));
-        assert!(verify(&format!("x=1&{query}"), b"{}").is_err());
+        assert_eq!(
+            verify(&format!("x=1&{query}"), b"{}").unwrap(),
+            format!("https://a.example/t?x=1&{query}")
+        );
         assert!(verify("bodySHA256=00", b"{}").is_err());
     }
 

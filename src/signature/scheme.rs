@@ -4,7 +4,6 @@
 //! algorithm and every name come from the scheme, never from the request.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use http::HeaderName;
 use smallvec::{SmallVec, smallvec};
@@ -20,6 +19,7 @@ use super::message::{Message, header_place, json_place};
 use super::native::{self, Native};
 use super::presented::{Candidates, Presented, SignatureEncoding};
 use super::public_key::PublicAlgorithm;
+use super::query::QueryRule;
 use super::sns;
 use super::timestamp::{TimestampPlace, TimestampRule, UnixSeconds};
 use crate::json::Pointer;
@@ -44,8 +44,8 @@ pub struct Scheme {
     pub id_headers: Vec<HeaderName>,
     /// The signed time, if the scheme has one.
     pub timestamp: Option<TimestampRule>,
-    /// The query that every request must have, where the URL is signed.
-    pub query: Option<Option<String>>,
+    /// What the query must be, where the URL is signed.
+    pub query: Option<QueryRule>,
     /// What a signature covers.
     pub coverage: Coverage,
 }
@@ -109,6 +109,12 @@ impl Scheme {
         Ok(key)
     }
 
+    /// Whether what is signed has the body in it, octet for octet.
+    #[must_use]
+    pub fn signs_verbatim_body(&self) -> bool {
+        matches!(&self.proof, Proof::Content(content) if content.has_verbatim_body())
+    }
+
     /// Whether the proof is a credential that must not be passed on: whoever reads it can use it.
     #[must_use]
     pub fn presents_credential(&self) -> bool {
@@ -131,8 +137,8 @@ impl Scheme {
         message: &Message<'_>,
         now: UnixSeconds,
     ) -> Result<usize, SignatureError> {
-        if self.query.as_ref().is_some_and(|query| query.as_deref() != message.query) {
-            return Err(SignatureError::Malformed("the query is not that of public_url, which is signed"));
+        if let Some(rule) = &self.query {
+            rule.check(message)?;
         }
         if let Proof::Native(Native::Adyen) = self.proof {
             return self.verify_items(keys, message);
@@ -397,46 +403,6 @@ impl Scheme {
     }
 }
 
-/// What is signed, how, and where the signature stands: for people.
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithms: Vec<&str> = self.variants.iter().map(|variant| variant.key_use.name()).collect();
-        let algorithms = algorithms.join(" or ");
-        match &self.proof {
-            Proof::Content(content) => write!(f, "{algorithms} of {content} in "),
-            Proof::Native(Native::Twilio { public_url }) => {
-                write!(
-                    f,
-                    "{algorithms} of {public_url} and the form's sorted fields, or the hash of the body, in "
-                )
-            }
-            Proof::Native(Native::Adyen) => {
-                return write!(f, "{algorithms} of eight values of each item, beside them");
-            }
-            Proof::Native(Native::Sns { topic_arns }) => {
-                let topics = if topic_arns.is_empty() { "any topic" } else { "the topics in topic_arns" };
-                write!(f, "RSA (as SignatureVersion says) of the values of an SNS message of {topics} in ")
-            }
-            Proof::Native(Native::Ebay) => write!(f, "{algorithms} of {{body}} in "),
-            Proof::Token => f.write_str("the secret itself in "),
-            Proof::Basic => f.write_str("user and password in "),
-            Proof::Jwt(Jwt { body_hash: Some(hash), .. }) => {
-                write!(f, "{algorithms} token with the SHA-256 of the body in its claim {} in ", hash.claim)
-            }
-            Proof::Jwt(_) => write!(f, "{algorithms} token, which says nothing of the body, in "),
-        }?;
-        let listed = |names: &[HeaderName], with: &str| {
-            names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(with)
-        };
-        match &self.place {
-            SignaturePlace::Header(names) => f.write_str(&listed(names, " or ")),
-            SignaturePlace::Headers(names) => write!(f, "any of {}", listed(names, ", ")),
-            SignaturePlace::Json(pointer) => write!(f, "{pointer} of the body"),
-            SignaturePlace::Query(name) => write!(f, "the query parameter {name}"),
-        }
-    }
-}
-
 impl Variant {
     /// Whether the signature rests on SHA-1.
     #[must_use]
@@ -450,25 +416,6 @@ impl Variant {
 }
 
 impl KeyUse {
-    /// The algorithm's name, for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hmac(HmacAlgorithm::Sha1) => "HMAC-SHA1",
-            Self::Hmac(HmacAlgorithm::Sha256) => "HMAC-SHA256",
-            Self::Hmac(HmacAlgorithm::Sha512) => "HMAC-SHA512",
-            Self::Public(PublicAlgorithm::Ed25519) => "Ed25519",
-            Self::Public(PublicAlgorithm::EcdsaP256Sha256) => "ECDSA-P256-SHA256",
-            Self::Public(PublicAlgorithm::EcdsaP256Sha256Fixed) => "ES256",
-            Self::Public(PublicAlgorithm::EcdsaP256Sha1) => "ECDSA-P256-SHA1",
-            Self::Public(PublicAlgorithm::RsaSha1) => "RSA-SHA1",
-            Self::Public(PublicAlgorithm::RsaSha256) => "RSA-SHA256",
-            Self::Public(PublicAlgorithm::RsaSha512) => "RSA-SHA512",
-            Self::Token => "token",
-            Self::JwtHmac => "HS256",
-        }
-    }
-
     /// Whether a signature can have `length` octets.
     fn fits(self, length: usize) -> bool {
         match self {

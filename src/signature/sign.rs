@@ -12,6 +12,7 @@ use super::key::{Key, Material};
 use super::message::Message;
 use super::native::{self, Native};
 use super::presented::SignatureEncoding;
+use super::query::QueryRule;
 use super::scheme::{Proof, Scheme, SignaturePlace, Variant};
 use super::timestamp::{TimestampPlace, UnixSeconds};
 use crate::json::Pointer;
@@ -117,8 +118,11 @@ impl Scheme {
         timestamp: &'a str,
         body: &'a [u8],
     ) -> Result<String, String> {
-        let message =
-            Message { headers, query: self.query.as_ref().and_then(|query| query.as_deref()), body };
+        let query = match &self.query {
+            Some(QueryRule::Is(query)) => Some(query.as_str()),
+            _ => None,
+        };
+        let message = Message { headers, query, body };
         let pieces: Pieces<'a> = match &self.proof {
             Proof::Content(content) => content
                 .fill(&message, id.as_bytes(), timestamp.as_bytes())

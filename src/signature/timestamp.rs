@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::HeaderName;
 
 use super::error::SignatureError;
+use crate::instant;
 use crate::json::Pointer;
 
 /// Seconds since 1970-01-01T00:00:00Z.
@@ -53,7 +54,7 @@ pub enum TimeUnit {
     Seconds,
     /// Milliseconds since 1970.
     Milliseconds,
-    /// A date and time in UTC (RFC 3339).
+    /// A date and time (RFC 3339).
     Rfc3339,
 }
 
@@ -99,7 +100,10 @@ impl TimeUnit {
         match self {
             Self::Seconds => number(12).map(UnixSeconds),
             Self::Milliseconds => number(15).map(|milliseconds| UnixSeconds(milliseconds / 1000)),
-            Self::Rfc3339 => humantime::parse_rfc3339(text).ok().map(UnixSeconds::from_system_time),
+            // Some leave the zone out, and mean UTC.
+            Self::Rfc3339 => instant::parse(text)
+                .or_else(|| instant::parse(&format!("{text}Z")))
+                .map(UnixSeconds::from_system_time),
         }
     }
 
@@ -132,7 +136,14 @@ mod tests {
         {
             assert_eq!(TimeUnit::Seconds.read(wrong), None, "{wrong:?}");
         }
-        assert_eq!(TimeUnit::Rfc3339.read(b"2026-01-01"), None);
+        for (text, expected) in [
+            (&b"2025-12-31T16:00:00-08:00"[..], at),
+            (b"2026-01-01T00:00:00.551", at),
+            (b"2026-01-01", None),
+            (b"2026-01-01T00:00:00Zx", None),
+        ] {
+            assert_eq!(TimeUnit::Rfc3339.read(text), expected, "{text:?}");
+        }
         for unit in [TimeUnit::Seconds, TimeUnit::Milliseconds, TimeUnit::Rfc3339] {
             assert_eq!(unit.read(unit.write(UnixSeconds(1_767_225_600)).as_bytes()), at);
         }

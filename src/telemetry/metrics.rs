@@ -44,6 +44,8 @@ pub struct Metrics {
     dropped: Counter<u64>,
     not_genuine: NotGenuine,
     verified: Counter<u64>,
+    empty_batches: Counter<u64>,
+    handshakes: Counter<u64>,
     generation: Arc<AtomicU64>,
     configuration: Arc<Configuration>,
 }
@@ -56,6 +58,10 @@ struct Configuration {
     failed: AtomicBool,
     /// When it was read: seconds since 1970.
     read_at: AtomicU64,
+}
+
+fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+    meter.u64_counter(name).with_description(description).build()
 }
 
 impl Metrics {
@@ -94,38 +100,50 @@ impl Metrics {
                 .i64_up_down_counter("http.server.active_requests")
                 .with_description("Requests that have no answer yet")
                 .build(),
-            rejections: meter
-                .u64_counter("hookbridge.rejections")
-                .with_description("Requests refused, by reason")
-                .build(),
-            sent_messages: meter
-                .u64_counter("messaging.client.sent.messages")
-                .with_description("Records whose end is known: acknowledged, or with an error.type")
-                .build(),
+            rejections: counter(&meter, "hookbridge.rejections", "Requests refused, by reason"),
+            sent_messages: counter(
+                &meter,
+                "messaging.client.sent.messages",
+                "Records whose end is known: acknowledged, or with an error.type",
+            ),
             send_duration: meter
                 .f64_histogram("messaging.client.operation.duration")
                 .with_description("Time from enqueueing a record to its delivery report")
                 .with_unit("s")
                 .with_boundaries(SECONDS.to_vec())
                 .build(),
-            late_deliveries: meter
-                .u64_counter("hookbridge.deliveries.late")
-                .with_description("Records acknowledged or given up after their request was answered 503")
-                .build(),
-            dead_letters: meter
-                .u64_counter("hookbridge.dead_letters")
-                .with_description("Genuine events that could not be read, by reason")
-                .build(),
-            dropped: meter
-                .u64_counter("hookbridge.events.dropped")
-                .with_description("Events acknowledged and not published, as configured")
-                .build(),
+            late_deliveries: counter(
+                &meter,
+                "hookbridge.deliveries.late",
+                "Records acknowledged or given up after their request was answered 503",
+            ),
+            dead_letters: counter(
+                &meter,
+                "hookbridge.dead_letters",
+                "Genuine events that could not be read, by reason",
+            ),
+            dropped: counter(
+                &meter,
+                "hookbridge.events.dropped",
+                "Events acknowledged and not published, as configured",
+            ),
             not_genuine: NotGenuine::new(&meter),
-            verified: meter
-                .u64_counter("hookbridge.verified")
-                .with_description("Requests found genuine, by the name of the key that signed them")
-                .build(),
+            verified: counter(
+                &meter,
+                "hookbridge.verified",
+                "Requests found genuine, by the name of the key that signed them",
+            ),
             configuration: Configuration::observed_by(&meter),
+            empty_batches: counter(
+                &meter,
+                "hookbridge.batches.empty",
+                "Batches acknowledged that have no event in them",
+            ),
+            handshakes: counter(
+                &meter,
+                "hookbridge.handshakes",
+                "Requests by which a provider sees who is there, by what became of them",
+            ),
             generation,
             meter,
             _provider: provider,
@@ -138,12 +156,14 @@ impl Metrics {
         let (of_requests, of_bytes) = (Arc::clone(budget), Arc::clone(budget));
         self.meter
             .u64_observable_gauge("hookbridge.in_flight.requests")
-            .with_description("Requests under way, up to the delivery report of their record")
+            .with_description("Requests under way, up to the last delivery report of their records")
             .with_callback(move |observer| observer.observe(of_requests.requests() as u64, &[]))
             .build();
         self.meter
             .u64_observable_gauge("hookbridge.in_flight.body")
-            .with_description("Octets of request bodies in memory")
+            .with_description(
+                "Octets of request bodies in memory, with what the records of batches take beside",
+            )
             .with_unit("By")
             .with_callback(move |observer| observer.observe(of_bytes.bytes() as u64, &[]))
             .build();
@@ -220,9 +240,14 @@ impl Metrics {
         self.dead_letters.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
     }
 
-    /// An event is dropped, as configured.
-    pub(crate) fn dropped(&self, source: &Arc<str>) {
-        self.dropped.add(1, &[of_source(source)]);
+    /// So many events are dropped, as configured.
+    pub(crate) fn dropped(&self, source: &Arc<str>, count: usize) {
+        self.dropped.add(count as u64, &[of_source(source)]);
+    }
+
+    /// A batch has no event in it.
+    pub(crate) fn empty_batch(&self, source: &Arc<str>) {
+        self.empty_batches.add(1, &[of_source(source)]);
     }
 
     /// A request whose signature fails goes to the topic for those, since its source only reports it.
@@ -238,6 +263,11 @@ impl Metrics {
     /// A refused request is not kept, for this reason.
     pub(crate) fn quarantine_skipped(&self, source: &Arc<str>, reason: &'static str) {
         self.not_genuine.skipped.add(1, &[of_source(source), KeyValue::new("error.type", reason)]);
+    }
+
+    /// A handshake was answered, or refused.
+    pub(crate) fn handshake(&self, source: &Arc<str>, outcome: &'static str) {
+        self.handshakes.add(1, &[of_source(source), KeyValue::new("hookbridge.outcome", outcome)]);
     }
 
     pub(crate) fn producer_generation(&self, number: u64) {
@@ -265,7 +295,7 @@ struct NotGenuine {
 
 impl NotGenuine {
     fn new(meter: &Meter) -> Self {
-        let counter = |name, description| meter.u64_counter(name).with_description(description).build();
+        let counter = |name, description| counter(meter, name, description);
         Self {
             unverified: counter(
                 "hookbridge.unverified",
@@ -280,10 +310,11 @@ impl NotGenuine {
 impl Configuration {
     /// Read just now, and reported by `meter` whenever it is asked for.
     fn observed_by(meter: &Meter) -> Arc<Self> {
-        let reloads = meter
-            .u64_counter("hookbridge.config.reloads")
-            .with_description("Readings of the configuration since the start, by outcome")
-            .build();
+        let reloads = counter(
+            meter,
+            "hookbridge.config.reloads",
+            "Readings of the configuration since the start, by outcome",
+        );
         let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
         let this = Arc::new(this);
         let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));

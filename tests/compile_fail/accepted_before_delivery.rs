@@ -1,9 +1,9 @@
 // error: E0308
-//! A record that is only encoded is no receipt.
+//! Records that are only encoded are no receipt.
 
 use hookbridge::pipeline::Accepted;
-use hookbridge::pipeline::encode::Record;
+use hookbridge::pipeline::encode::Records;
 
-pub fn forge(record: Record) -> Accepted {
-    Accepted::Delivered(record)
+pub fn forge(records: Records) -> Accepted {
+    Accepted::Delivered(records)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hookbridge::app::App;
 use hookbridge::config::raw::RawSecret;
-use hookbridge::pipeline::encode::{Record, encode};
+use hookbridge::pipeline::encode::{Records, encode};
 use hookbridge::pipeline::extract::extract;
 use hookbridge::pipeline::keys::gather;
 use hookbridge::pipeline::produce::produce;
@@ -27,21 +27,21 @@ pub fn traits() {
     is_clone::<Rejection>();
 }
 
-pub async fn to_a_record(app: &App, received: Received) -> Result<Record, Rejection> {
+pub async fn to_records(app: &App, received: Received) -> Result<Records, Rejection> {
     let verified: Verified = match verify(gather(app, received).await?) {
         Ok(verified) => verified,
         Err(Unproven::Refused(rejection)) => return Err(rejection),
         Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),
         Err(Unproven::Unverified(unverified)) => return Ok(report_only::encode(app.metrics(), *unverified)),
     };
-    match route(extract(verified))? {
+    match route(extract(verified)?)? {
         Route::Publish(routed) => Ok(encode(routed)),
-        Route::Drop(_) => Err(Rejection::Draining),
+        Route::Drop(_) | Route::Empty(_) => Err(Rejection::Draining),
     }
 }
 
-pub async fn to_an_answer(app: &App, record: Record) -> u16 {
-    let acknowledged: Result<Acknowledged, Rejection> = produce(app, record).await;
+pub async fn to_an_answer(app: &App, records: Records) -> u16 {
+    let acknowledged: Result<Acknowledged, Rejection> = produce(app, records).await;
     reply(&acknowledged.map(Accepted::Delivered)).status().as_u16()
 }
 

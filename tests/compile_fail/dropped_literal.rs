@@ -6,5 +6,5 @@ use hookbridge::pipeline::route::Dropped;
 use hookbridge::pipeline::source::Ticket;
 
 pub fn forge(ticket: Ticket) -> Accepted {
-    Accepted::Dropped(Dropped { ticket })
+    Accepted::Dropped(Dropped { ticket, count: 1 })
 }

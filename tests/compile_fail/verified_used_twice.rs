@@ -1,9 +1,9 @@
 // error: E0382
-//! One verification, one event.
+//! What has been verified once is read once.
 
-use hookbridge::pipeline::Verified;
+use hookbridge::pipeline::{Rejection, Verified};
 use hookbridge::pipeline::extract::{Extracted, extract};
 
-pub fn forge(verified: Verified) -> (Extracted, Extracted) {
-    (extract(verified), extract(verified))
+pub fn forge(verified: Verified) -> Result<(Extracted, Extracted), Rejection> {
+    Ok((extract(verified)?, extract(verified)?))
 }

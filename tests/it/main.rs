@@ -3,12 +3,14 @@
 mod support;
 
 mod admin;
+mod batches;
 mod broker_loss;
 mod commands;
 mod dead_letters;
 mod delivery;
 mod dev;
 mod examples;
+mod handshakes;
 mod hostile_http;
 mod injected_faults;
 mod kafka_refusals;

@@ -29,6 +29,7 @@ const END_WITHIN: Duration = Duration::from_secs(40);
 pub(crate) struct Bridge {
     process: Child,
     log: Log,
+    shown: Log,
     public: SocketAddr,
     admin: SocketAddr,
     ended: bool,
@@ -114,11 +115,12 @@ impl Bridge {
             .arg("--config")
             .arg(file)
             .envs(env.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("run hookbridge");
         let log = Log::follow(process.stderr.take().expect("a pipe"));
+        let shown = Log::follow(process.stdout.take().expect("a pipe"));
         let mut address = |message: &str| {
             eventually(SOON, message, || {
                 if let Some(status) = process.try_wait().expect("ask for the bridge's state") {
@@ -131,7 +133,7 @@ impl Bridge {
         };
         let public = address("listening for webhooks");
         let admin = address("listening for health and metrics");
-        Bridge { process, log, public, admin, ended: false, file: file.to_owned(), dir: None }
+        Bridge { process, log, shown, public, admin, ended: false, file: file.to_owned(), dir: None }
     }
 
     /// Where webhooks are sent to.
@@ -151,6 +153,11 @@ impl Bridge {
 
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// What it has said on standard output.
+    pub(crate) fn shown(&self) -> String {
+        self.shown.text()
     }
 
     /// The status of `/readyz`; `None` if nobody answers.

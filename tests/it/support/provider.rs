@@ -12,7 +12,7 @@ use super::http::Request;
 use super::topics::Record;
 use super::unix_millis;
 
-/// Every preset there is.
+/// The presets of the first systems, which are signed here by hand. The others have vectors.
 pub(crate) const PRESETS: [&str; 7] =
     ["standard-webhooks", "svix", "allfly", "eventsair", "wristband", "generic-hex", "generic-sha256"];
 

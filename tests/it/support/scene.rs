@@ -25,6 +25,7 @@ pub(crate) const TYPE: &str = "test.happened";
 /// A scene that is not set yet.
 pub(crate) struct Plan {
     preset: String,
+    provider: String,
     source: String,
     bootstrap: Option<String>,
     partitions: i32,
@@ -53,6 +54,7 @@ impl Plan {
     pub(crate) fn of(preset: &str) -> Plan {
         Plan {
             preset: preset.to_owned(),
+            provider: preset.to_owned(),
             source: unique(preset),
             bootstrap: None,
             partitions: 1,
@@ -71,6 +73,12 @@ impl Plan {
     /// At a Kafka other than the shared one.
     pub(crate) fn at(mut self, bootstrap: &str) -> Plan {
         self.bootstrap = Some(bootstrap.to_owned());
+        self
+    }
+
+    /// The preset, with these keys of its own, in YAML.
+    pub(crate) fn extended(mut self, yaml: &str) -> Plan {
+        self.provider = format!("{{ extends: {}, {yaml} }}", self.preset);
         self
     }
 
@@ -203,7 +211,7 @@ impl Plan {
             lines(kafka, "  "),
             self.top,
             self.source,
-            self.preset,
+            self.provider,
             self.secrets,
             lines(&self.options, "    "),
             self.more_sources
