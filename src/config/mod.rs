@@ -186,6 +186,14 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What a consumer needs to verify a record again: the scheme's headers, and the one that names the key.
+    pub(crate) fn proof_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let names_key = self.fetched_keys.as_ref().and_then(|keys| keys.place().header());
+        self.authentication.headers().chain(names_key)
+    }
+}
+
 /// How requests are verified.
 #[derive(Debug)]
 pub enum Authentication {
@@ -220,7 +228,7 @@ impl Authentication {
 
     /// The headers that the scheme reads: with them and the secret a consumer can verify a record again. Credentials,
     /// which whoever reads them can use, are not among them.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+    fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         let scheme = match self {
             Self::Signed { scheme, .. } if !scheme.presents_credential() => Some(scheme),
             Self::Signed { .. } | Self::DangerUnsigned => None,

@@ -19,6 +19,7 @@ pub mod place;
 pub mod resolver;
 mod source;
 #[cfg(test)]
+#[path = "server_tests.rs"]
 pub(crate) mod test_server;
 
 pub use fetch::{FetchError, Fetcher};

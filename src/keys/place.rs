@@ -224,7 +224,16 @@ impl Place {
         }
     }
 
-    /// Whether the provider's file and the request name URLs of these hosts, and which.
+    /// The header that names the URL of the key, if one does.
+    #[must_use]
+    pub fn header(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Named { by: NamedBy::Header(name), .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What a request may name, where it names the URL.
     #[must_use]
     pub fn allowed(&self) -> Option<&Allowed> {
         match self {

@@ -176,7 +176,7 @@ pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHe
     if is_element {
         return headers;
     }
-    for name in common.ticket.source.authentication.headers().filter(|name| !is_credential(name)) {
+    for name in common.ticket.source.proof_headers().filter(|name| !is_credential(name)) {
         if let Some(value) = request.get(name).filter(|value| value.len() <= MAX_COPIED_HEADER) {
             headers = headers.insert(header(name.as_str(), value.as_bytes()));
         }

@@ -82,13 +82,12 @@ fn enqueue(
 fn copied(request: &Received) -> Option<Vec<(&HeaderName, &[u8])>> {
     let source = &request.ticket.source;
     let fits = |value: &HeaderValue| value.len() <= MAX_COPIED_HEADER;
-    if source.authentication.headers().filter_map(|name| request.headers.get(name)).any(|value| !fits(value))
-    {
+    if source.proof_headers().filter_map(|name| request.headers.get(name)).any(|value| !fits(value)) {
         return None;
     }
     let mut copied: Vec<(&HeaderName, &[u8])> = Vec::new();
     let named = source.provider.headers_read().flatten();
-    for name in source.authentication.headers().chain(named).chain([&CONTENT_TYPE]) {
+    for name in source.proof_headers().chain(named).chain([&CONTENT_TYPE]) {
         let is_new = !is_credential(name) && copied.iter().all(|(other, _)| *other != name);
         if let Some(value) = request.headers.get(name).filter(|value| is_new && fits(value)) {
             copied.push((name, value.as_bytes()));

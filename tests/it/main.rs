@@ -14,6 +14,7 @@ mod handshakes;
 mod hostile_http;
 mod injected_faults;
 mod kafka_refusals;
+mod keys;
 mod limits;
 mod load;
 mod mapping;
