@@ -21,6 +21,11 @@ pub mod scheme;
 mod sign;
 pub mod timestamp;
 
+#[cfg(test)]
+mod alteration_tests;
+#[cfg(test)]
+mod vectors;
+
 pub use content::{Account, Content};
 pub use coverage::Coverage;
 pub use error::SignatureError;
