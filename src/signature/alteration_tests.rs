@@ -56,7 +56,7 @@ fn genuine() -> Vec<Genuine> {
     for name in preset::names().chain(["standard-webhooks-v1a"]) {
         let vectors = read(&folder().join(format!("{name}.json")));
         let (account, now) = (vectors.account(), UnixSeconds(vectors.now));
-        for case in vectors.cases.into_iter().filter(|case| is_plain(case)) {
+        for case in vectors.cases.into_iter().filter(is_plain) {
             let scheme = catalogue::for_account(&vectors.provider, &account).unwrap().scheme.unwrap();
             let keys = case.secrets.iter().map(|secret| scheme.key(secret).unwrap()).collect();
             let body = STANDARD.decode(&case.body_base64).unwrap();

@@ -24,6 +24,7 @@ pub mod timestamp;
 #[cfg(test)]
 mod alteration_tests;
 #[cfg(test)]
+#[path = "vectors_tests.rs"]
 mod vectors;
 
 pub use content::{Account, Content};
