@@ -13,6 +13,7 @@
 //! - [`config`]: from a YAML file to values that can't be wrong.
 //! - [`app`]: the running service as one value; [`server`]: listeners, health and the end of the process.
 //! - [`reload`]: the configuration, read again while the service runs.
+//! - [`explain`]: why a captured request would be refused. Pure.
 //! - [`telemetry`]: metrics and logs. [`cli`]: the commands.
 //!
 //! Two invariants hold the promises. Only [`pipeline::verify`] makes a [`pipeline::Verified`], and nothing
@@ -28,6 +29,7 @@ pub mod batch;
 pub mod budget;
 pub mod cli;
 pub mod config;
+pub mod explain;
 pub mod expression;
 pub mod handshake;
 pub mod instant;

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod completions;
 pub mod dev;
+pub mod explain;
 pub mod providers;
 pub mod send;
 pub mod serve;
@@ -58,6 +59,8 @@ enum Command {
     Send(send::Send),
     /// List the providers that are known by name, explain one, or check a provider file of your own.
     Providers(providers::Providers),
+    /// Say whether a captured request would be accepted, and if not, the likely cause.
+    Explain(explain::Explain),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -91,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dev(dev) => dev::run(dev),
         Command::Send(send) => send::run(&send),
         Command::Providers(providers) => providers::run(&providers),
+        Command::Explain(explain) => explain::run(&explain),
         Command::Completions(completions) => completions::run(&completions),
     }
 }

@@ -103,7 +103,6 @@ pub(crate) fn entry(name: &str) -> Result<Entry, String> {
 ///
 /// # Errors
 /// There is no such preset, or it needs more of the account.
-#[cfg(test)]
 pub(crate) fn for_account(name: &str, account: &Account) -> Result<ProviderFile, String> {
     checked(name, &find(name)?, account)
 }

@@ -9,6 +9,7 @@ pub mod catalogue;
 mod checker;
 mod coverage;
 pub mod diagnostic;
+pub(crate) mod disclosed;
 pub mod document;
 mod expressions;
 mod forms;

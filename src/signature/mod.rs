@@ -23,6 +23,12 @@ mod sign;
 pub mod sns;
 pub mod timestamp;
 
+#[cfg(test)]
+mod alteration_tests;
+#[cfg(test)]
+#[path = "vectors_tests.rs"]
+mod vectors;
+
 pub use content::{Account, Content};
 pub use coverage::Coverage;
 pub use error::SignatureError;

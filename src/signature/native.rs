@@ -144,11 +144,13 @@ fn form<'a>(
 fn is_canonical(form: &[u8]) -> bool {
     let is_digit =
         |octet: Option<&u8>| octet.is_some_and(|o| o.is_ascii_digit() || (b'A'..=b'F').contains(o));
-    form.iter().enumerate().all(|(at, octet)| match octet {
+    let is_pair = |pair: &[u8]| pair.iter().filter(|octet| **octet == b'=').count() == 1;
+    let is_legal = form.iter().enumerate().all(|(at, octet)| match octet {
         b'%' => is_digit(form.get(at + 1)) && is_digit(form.get(at + 2)),
         b'&' | b'=' | b'+' | b'-' | b'.' | b'_' | b'*' | b'~' | b'!' | b'\'' | b'(' | b')' => true,
         _ => octet.is_ascii_alphanumeric(),
-    })
+    });
+    is_legal && (form.is_empty() || form.split(|octet| *octet == b'&').all(is_pair))
 }
 
 #[derive(Deserialize)]

@@ -86,24 +86,31 @@ impl Presented {
     /// The entries of a header value.
     ///
     /// # Errors
-    /// [`SignatureError::Malformed`] if there are too many.
-    pub fn entries<'a>(&self, header: &'a [u8]) -> Result<SmallVec<[&'a [u8]; 4]>, SignatureError> {
+    /// [`SignatureError::Malformed`] if there are too many, or one is empty.
+    pub fn entries<'s, 'a>(&'s self, header: &'a [u8]) -> Result<SmallVec<[&'a [u8]; 4]>, SignatureError> {
         if self.separators.is_empty() {
             return Ok(SmallVec::from_slice(&[header]));
         }
         let mut entries = SmallVec::new();
         let mut rest = header;
+        let mut before = "";
         loop {
+            let ends = |separator: &'s String| Some((find(rest, separator.as_bytes())?, separator.as_str()));
+            let end = self.separators.iter().filter_map(ends).min();
+            let entry = without_spaces(&rest[..end.map_or(rest.len(), |(at, _)| at)]);
+            // Several spaces are as good as one; between commas something stands.
+            let beside_a_space = [before, end.map_or("", |(_, separator)| separator)].contains(&" ");
+            if entry.is_empty() && !beside_a_space {
+                return Err(SignatureError::Malformed("the signature header has an empty entry"));
+            }
             if entries.len() == MAX_PRESENTED {
                 return Err(SignatureError::Malformed("the signature header has too many entries"));
             }
-            let ends = |separator: &String| Some((find(rest, separator.as_bytes())?, separator.len()));
-            let Some((at, length)) = self.separators.iter().filter_map(ends).min() else { break };
-            entries.push(without_spaces(&rest[..at]));
-            rest = &rest[at + length..];
+            entries.push(entry);
+            let Some((at, separator)) = end else { return Ok(entries) };
+            rest = &rest[at + separator.len()..];
+            before = separator;
         }
-        entries.push(without_spaces(rest));
-        Ok(entries)
     }
 
     /// Reads the signatures among `entries` into `candidates`. `fits` says whether a signature can have a number of
@@ -186,7 +193,11 @@ impl SignatureEncoding {
             Self::Hex | Self::HexUpper => hexadecimal(text),
             Self::Base64 => base64(&STANDARD),
             Self::Base64Url => base64(&URL_SAFE),
-            Self::Base64Hex => hexadecimal(&base64(&STANDARD)?),
+            Self::Base64Hex => {
+                let inner = base64(&STANDARD)?;
+                // In one case, or the outer text would have many spellings.
+                (!inner.iter().any(u8::is_ascii_uppercase)).then(|| hexadecimal(&inner))?
+            }
         }
     }
 

@@ -436,7 +436,7 @@ fn octets(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 /// `Basic` and the base64 of `user:password`, as RFC 7617 has it: the scheme's name in either case.
 fn basic_credentials(entry: &[u8]) -> Option<Cow<'_, [u8]>> {
     let (scheme, credentials) = entry.split_at_checked("Basic ".len())?;
-    let decoded = SignatureEncoding::Base64.decode(credentials.trim_ascii())?;
+    let decoded = SignatureEncoding::Base64.decode(credentials)?;
     scheme.eq_ignore_ascii_case(b"Basic ").then(|| Cow::Owned(decoded.into_vec()))
 }
 

@@ -1,6 +1,6 @@
 //! Vectors from signers that share nothing with this crate, and properties that hold for every request.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
-use serde::Deserialize;
 
 use super::*;
 use crate::config::catalogue;
@@ -16,60 +15,7 @@ use crate::config::preset;
 use crate::config::provider::ProviderFile;
 use crate::pipeline::extract::Reader;
 use crate::pipeline::places::Parts;
-use crate::signature::Account;
-
-#[derive(Deserialize)]
-struct Vectors {
-    provider: String,
-    now: u64,
-    #[serde(default)]
-    source: Source,
-    cases: Vec<Case>,
-}
-
-/// What the source says about itself.
-#[derive(Deserialize, Default)]
-struct Source {
-    public_url: Option<String>,
-    #[serde(default)]
-    parameters: std::collections::BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    secrets: Vec<String>,
-    headers: Vec<(String, String)>,
-    query: Option<String>,
-    body_base64: String,
-    verdict: String,
-    key_index: Option<usize>,
-    message_id: Option<String>,
-    event_type: Option<String>,
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect()
-}
-
-fn read(path: &Path) -> Vectors {
-    serde_json::from_slice(&std::fs::read(path).unwrap())
-        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-fn headers(case: &Case) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &case.headers {
-        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
-        headers.append(name.parse::<HeaderName>().unwrap(), value);
-    }
-    headers
-}
+use crate::signature::vectors::{Case, files, folder, headers, read};
 
 fn verdict(error: &SignatureError) -> &'static str {
     match error {
@@ -81,15 +27,10 @@ fn verdict(error: &SignatureError) -> &'static str {
     }
 }
 
-fn account(vectors: &Vectors) -> Account {
-    let Source { public_url, parameters } = &vectors.source;
-    Account { public_url: public_url.clone(), parameters: parameters.clone() }
-}
-
 /// Checks every case of a file. Gives how many were accepted and refused, and what was wrong.
 fn check(path: &Path) -> (usize, usize, Vec<String>) {
     let vectors = read(path);
-    let provider = catalogue::for_account(&vectors.provider, &account(&vectors)).unwrap();
+    let provider = catalogue::for_account(&vectors.provider, &vectors.account()).unwrap();
     let scheme = provider.scheme.as_ref().unwrap();
     let (mut accepted, mut refused, mut wrong) = (0, 0, Vec::new());
     for case in &vectors.cases {

@@ -64,6 +64,25 @@ fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Coun
     meter.u64_counter(name).with_description(description).build()
 }
 
+/// The number of the producer in place. Beside it what the log has lost: both are asked for, not told.
+fn generation(meter: &Meter) -> Arc<AtomicU64> {
+    let generation = Arc::new(AtomicU64::new(0));
+    let observed = Arc::clone(&generation);
+    meter
+        .u64_observable_gauge("hookbridge.producer.generation")
+        .with_description(
+            "Kafka producers since the start; above 1 one has died, or lost every broker from its sight",
+        )
+        .with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[]))
+        .build();
+    meter
+        .u64_observable_counter("hookbridge.logs.lost")
+        .with_description("Log lines that could not be written, since nobody read them fast enough")
+        .with_callback(|observer| observer.observe(super::logs::lost(), &[]))
+        .build();
+    generation
+}
+
 impl Metrics {
     /// All instruments, connected to a registry of their own.
     ///
@@ -75,20 +94,7 @@ impl Metrics {
         let resource = opentelemetry_sdk::Resource::builder().with_service_name("hookbridge").build();
         let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
         let meter = provider.meter("hookbridge");
-        let generation = Arc::new(AtomicU64::new(0));
-        let observed = Arc::clone(&generation);
-        meter
-            .u64_observable_gauge("hookbridge.producer.generation")
-            .with_description(
-                "Kafka producers since the start; above 1 one has died, or lost every broker from its sight",
-            )
-            .with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[]))
-            .build();
-        meter
-            .u64_observable_counter("hookbridge.logs.lost")
-            .with_description("Log lines that could not be written, since nobody read them fast enough")
-            .with_callback(|observer| observer.observe(super::logs::lost(), &[]))
-            .build();
+        let generation = generation(&meter);
         Ok(Arc::new(Self {
             request_duration: meter
                 .f64_histogram("http.server.request.duration")

@@ -303,7 +303,7 @@ fn help_version_and_completions() {
     assert_eq!((version.code, version.stdout), (0, format!("hookbridge {}\n", env!("CARGO_PKG_VERSION"))));
     let help = run(&["--help"], &[]);
     assert_eq!(help.code, 0);
-    for command in ["serve", "check", "dev", "send", "completions"] {
+    for command in ["serve", "check", "dev", "send", "explain", "completions"] {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command} in\n{}", help.stdout);
         let help = run(&[command, "--help"], &[]);
         assert!(help.code == 0 && help.stdout.contains("Usage: hookbridge"), "{help:?}");

@@ -10,6 +10,8 @@ mod dead_letters;
 mod delivery;
 mod dev;
 mod examples;
+mod explain;
+mod explain_refusals;
 mod handshakes;
 mod hostile_http;
 mod injected_faults;
