@@ -289,10 +289,11 @@ fn write_entry(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Resul
                 "timestamp     none is signed: an old request can be sent again; deduplicate by key"
             )?,
         }
-        let body = if scheme.coverage.body {
-            "signed, every octet"
-        } else {
-            "NOT SIGNED: the sender is proved, not what it says"
+        let values: Vec<String> = scheme.coverage.pointers.iter().map(ToString::to_string).collect();
+        let body = match (scheme.coverage.body, values.is_empty()) {
+            (true, _) => "signed, every octet".to_owned(),
+            (false, true) => "NOT SIGNED: the sender is proved, not what it says".to_owned(),
+            (false, false) => format!("these values alone are signed: {}", values.join(", ")),
         };
         writeln!(out, "body          {body}")?;
     }

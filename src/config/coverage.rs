@@ -65,6 +65,13 @@ fn unsigned_key(source: &Source) -> Option<String> {
         KeyFrom::BodySha256 => of_the_body(),
         KeyFrom::MessageId => {
             let named = first_unsigned(source, &source.provider.message_id);
+            let signed = &source.authentication.coverage().pointers;
+            // A value that is signed by name is there, or the request is refused.
+            let is_always_there = |place: &Expression| place.pointer().is_some_and(|p| signed.contains(p));
+            let of_the_body = || match source.provider.message_id.iter().any(is_always_there) {
+                true => None,
+                false => of_the_body(),
+            };
             named.map(|field| format!("the message ID in {field}")).or_else(of_the_body)
         }
     }

@@ -79,6 +79,12 @@ fn that_anybodys_topic_passes_is_warned_of() {
     assert!(warnings("provider: aws-sns").contains("parameters: messages of any topic of SNS"));
     let named = "provider: aws-sns\nconfirm_subscriptions: true\nparameters: { topic_arns: 'arn:aws:sns:us-east-1:1:a' }";
     assert!(!warnings(named).contains("any topic"));
+    // What the ID and the type come from is signed by name, and always there.
+    assert!(read(&format!("{named}\nstrict_fields: true")).is_ok());
+    assert!(
+        warnings(named)
+            .contains("covers these values alone: /Message, /MessageId, /Timestamp, /TopicArn, /Type")
+    );
     assert!(warnings("provider: paypal\nparameters: { webhook_id: 1AB }").contains("does not cover"));
 }
 

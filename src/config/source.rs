@@ -361,12 +361,18 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
         );
     }
     if !coverage.body {
-        let message = "the signature does not cover the body".to_owned();
-        check.warn(
-            &path.key("provider"),
-            message,
-            "whoever has seen one request can send another body with its credential",
-        );
+        let values: Vec<String> = coverage.pointers.iter().map(ToString::to_string).collect();
+        let (message, hint) = match values.is_empty() {
+            true => (
+                "the signature does not cover the body".to_owned(),
+                "whoever has seen one request can send another body with its credential",
+            ),
+            false => (
+                format!("of the body the signature covers these values alone: {}", values.join(", ")),
+                "whoever has seen one request can send it again with the others altered",
+            ),
+        };
+        check.warn(&path.key("provider"), message, hint);
     }
     let named: Vec<_> = source.topics.entries();
     if source.unmapped == Unmapped::Reject && !named.iter().any(|(pattern, _)| pattern == "*") {

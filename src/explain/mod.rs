@@ -11,6 +11,7 @@ mod bodies;
 pub(crate) mod capture;
 mod cause;
 mod charset;
+mod fetched;
 mod form;
 mod handshakes;
 mod head;
@@ -117,6 +118,11 @@ pub(crate) fn explain(case: &Case<'_>) -> Report {
     }
     if case.source.handshakes.signs_tokens() && token::may_be_signed_as_token(&case.capture.body) {
         report.steps.push(Step::failed("body", Rejection::BodyIsToken.to_string(), Rejection::BodyIsToken));
+    }
+    if let Some(keys) = &case.source.fetched_keys {
+        report.steps.push(fetched::step(case, keys));
+        report.notes.push(fetched::ADVICE.to_owned());
+        return report.finished(Vec::new());
     }
     match &case.source.authentication {
         Authentication::Signed { scheme, keys } => explain_signed(case, report, scheme, keys),

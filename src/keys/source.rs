@@ -97,6 +97,9 @@ pub enum Unavailable {
     /// Requests name more keys than are asked for.
     #[error("as many keys were asked for as may be; this one is not known yet")]
     TooMany,
+    /// Nobody was asked: `explain` does not.
+    #[error("the provider was not asked for the key")]
+    NotAsked,
     /// The request's own time is over.
     #[error("the key did not come in time")]
     TimedOut,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::refusals::assert_refusal;
+use super::support::command::run;
 use super::support::http::Request;
 use super::support::scene::Plan;
 
@@ -70,4 +71,35 @@ fn a_key_in_the_configuration_is_used_and_none_is_fetched() {
     );
     assert_eq!(records[0].header("ce_type"), Some("MARKETPLACE_ACCOUNT_DELETION"));
     assert_eq!(records[0].header("x-ebay-signature"), Some(request.value("x-ebay-signature")));
+}
+
+#[test]
+fn explain_names_the_key_and_fetches_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (request, key) = ebay("/webhooks/ebay");
+    let file = |name: &str, octets: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, octets).expect("write a file");
+        path.to_str().expect("text").to_owned()
+    };
+    let body = file("body", &request.body);
+    let head = file("head", format!("X-EBAY-SIGNATURE: {}\n", request.value("x-ebay-signature")).as_bytes());
+    let explained = |source: &str| {
+        let yaml = format!("kafka: {{ bootstrap.servers: kafka:9092 }}\nsources:\n  ebay: {{ {source} }}\n");
+        let config = file("hookbridge.yaml", yaml.as_bytes());
+        let arguments =
+            ["explain", "--config", &config, "--source", "ebay", "--headers", &head, "--body", &body];
+        run(&arguments, &[("EBAY_KEY", &key), ("EBAY_ID", "an account"), ("EBAY_SECRET", "a secret")])
+    };
+    let fetched = explained(
+        "provider: ebay, handshake: false, key_credentials: { client_id: { env: EBAY_ID }, secret: { env: EBAY_SECRET } }",
+    );
+    assert_eq!(fetched.code, 1, "{fetched:?}");
+    let named = format!(
+        "it is at https://api.ebay.com/commerce/notification/v1/public_key/{KID}, and was not fetched"
+    );
+    assert!(fetched.stdout.contains(&named), "{}", fetched.stdout);
+    assert!(fetched.stdout.contains("refer to it in the source's `secrets`"), "{}", fetched.stdout);
+    let own = explained("provider: ebay, handshake: false, secrets: [{ env: EBAY_KEY }]");
+    assert_eq!(own.code, 0, "{own:?}");
 }
