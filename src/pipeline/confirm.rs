@@ -1,12 +1,12 @@
 //! Between stations 4 and 5: a subscription that asks to be confirmed.
 //!
-//! Looks at a [`Verified`]. Gives [`Confirmed`] where the request is Amazon SNS's question whether this endpoint wants the
-//! events of a topic, the source says `confirm_subscriptions: true`, and SNS has been told so; every other request goes
-//! on. Only this file makes a [`Confirmed`]. Refuses with `ConfirmationFailed`: SNS asks again.
+//! Takes [`Verified`], and gives it back; or [`Confirmed`] instead, where the request is Amazon SNS's question whether this endpoint wants the
+//! events of a topic, the source says `confirm_subscriptions: true`, and SNS has been told so. Only this file makes a [`Confirmed`]. Refuses with `ConfirmationFailed`: SNS asks again.
 //!
 //! The question is genuine and of one of the source's topics by now. All the same its URL must be one of the
 //! provider's hosts, as that of a key.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Rejection;
@@ -34,24 +34,29 @@ impl Confirmed {
     }
 }
 
-/// Confirms a subscription, if the request asks for that; gives nothing if not.
+/// Confirms a subscription, if the request asks for that.
 ///
 /// # Errors
 /// `ConfirmationFailed`.
-pub async fn confirm(app: &App, verified: &Verified) -> Result<Option<Confirmed>, Rejection> {
+pub async fn confirm(
+    app: &App,
+    verified: Verified,
+) -> Result<ControlFlow<Confirmed, Verified>, Rejection> {
     let ticket = &verified.request().ticket;
     let source = &ticket.source;
     let Some(keys) = source.fetched_keys.as_ref().filter(|_| source.confirm_subscriptions) else {
-        return Ok(None);
+        return Ok(ControlFlow::Continue(verified));
     };
-    let Some(asked) = url(&verified.request().body) else { return Ok(None) };
+    let Some(asked) = url(&verified.request().body) else {
+        return Ok(ControlFlow::Continue(verified));
+    };
     let failed = |why: String| Rejection::ConfirmationFailed(why);
     let allowed = keys.place().allowed().and_then(|allowed| allowed.action(&asked, ACTION));
     let url: PinnedUrl =
         allowed.ok_or_else(|| failed("the SubscribeURL is not one of the provider's".to_owned()))?;
     keys.visit(app.fetcher(), &url, ticket.deadline).await.map_err(|why| failed(why.to_string()))?;
     tracing::info!(source = &*source.name, "subscription confirmed");
-    Ok(Some(Confirmed { source: Arc::clone(source) }))
+    Ok(ControlFlow::Break(Confirmed { source: Arc::clone(source) }))
 }
 
 fn url(body: &[u8]) -> Option<String> {

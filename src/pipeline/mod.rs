@@ -2,8 +2,8 @@
 //!
 //! Each station is a file, takes the previous station's type *by value* and gives the next: leaving one out
 //! or swapping two does not compile. Only [`verify`](verify::verify) makes a [`Verified`], only
-//! [`produce`](produce::produce) an [`Acknowledged`], only [`handshake`] a [`Challenged`], and only a 2xx has any of
-//! them behind it. What is not genuine leaves the path at `verify`: refused; refused and kept apart by
+//! [`produce`](produce::produce) an [`Acknowledged`], only [`handshake`] a [`Challenged`], only [`confirm`] a
+//! [`Confirmed`](confirm::Confirmed), and only a 2xx has any of them behind it. What is not genuine leaves the path at `verify`: refused; refused and kept apart by
 //! [`quarantine`]; or, under `verification: report_only`, published apart by [`report_only`].
 
 pub mod body;
@@ -105,9 +105,10 @@ where
         Continue(verified) => verified,
         Break(challenged) => return Ok(Accepted::Challenged(challenged)),
     };
-    if let Some(confirmed) = confirm::confirm(app, &verified).await? {
-        return Ok(Accepted::Confirmed(confirmed));
-    }
+    let verified = match confirm::confirm(app, verified).await? {
+        Continue(verified) => verified,
+        Break(confirmed) => return Ok(Accepted::Confirmed(confirmed)),
+    };
     let extracted = extract::extract(verified)?;
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,
