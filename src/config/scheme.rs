@@ -425,6 +425,7 @@ fn timestamp(
             RawTimeUnit::Ms => TimeUnit::Milliseconds,
             RawTimeUnit::Rfc3339 => TimeUnit::Rfc3339,
         },
+        needs_zone: content.is_some_and(Content::is_open_after_timestamp),
         tolerance: timestamp.tolerance.map_or(TimestampRule::DEFAULT_TOLERANCE, |tolerance| tolerance.0),
     })
 }

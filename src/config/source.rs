@@ -345,7 +345,7 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
     };
     let coverage = &scheme.coverage;
     if let Proof::Content(content) = &scheme.proof {
-        // A timestamp ends where its form does; an ID has any form.
+        // A timestamp begins where its form does, so an ID before it ends there.
         if content.has_id() && content.border_after_id().is_none() && scheme.timestamp.is_none() {
             let message =
                 "nothing stands between the id and what follows it in the signed content".to_owned();

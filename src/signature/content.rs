@@ -201,6 +201,13 @@ impl Content {
         }
     }
 
+    /// Whether the timestamp is followed by a value, with nothing between them.
+    #[must_use]
+    pub fn is_open_after_timestamp(&self) -> bool {
+        let mut parts = self.parts.iter().skip_while(|part| **part != Part::Timestamp).skip(1);
+        parts.next().is_some_and(|part| !matches!(part, Part::Literal(_)))
+    }
+
     /// The octets to be signed of a request whose ID and timestamp have been read.
     ///
     /// # Errors

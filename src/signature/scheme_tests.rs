@@ -161,6 +161,45 @@ fn the_work_does_not_grow_with_what_is_presented() {
     assert!(matches!(verify(&headers), Err(SignatureError::Malformed(_))));
 }
 
+/// Octets are moved over the borders in `{id}{timestamp}{body}`, so that the signed content stays the same.
+#[test]
+fn no_border_of_the_signed_content_can_be_moved() {
+    let (time, body) = ("2026-01-01T00:00:00.5Z", r#"{"at":"2026-01-01T00:01:00Z","x":1}"#);
+    let (swallowed, rest) = (r#"id-12026-01-01T00:00:00.5Z{"at":""#, r#"","x":1}"#);
+    for (preset, names, genuine, moved) in [
+        (
+            "twitch",
+            &["message-id", "message-timestamp", "message-signature"].map(|n| format!("twitch-eventsub-{n}"))
+                [..],
+            ["id-1", time, body],
+            vec![
+                ["id-1", "2026-01-01T00:00:00.5", &format!("Z{body}")],
+                ["id-1", "2026-01-01T00:00:00", &format!(".5Z{body}")],
+                [swallowed, "2026-01-01T00:01:00Z", rest],
+            ],
+        ),
+        (
+            "zendesk",
+            &["id", "signature-timestamp", "signature"].map(|n| format!("x-zendesk-webhook-{n}"))[..],
+            ["", time, body],
+            vec![["", "2026-01-01T00:00:00.5", &format!("Z{body}")]],
+        ),
+    ] {
+        let (scheme, key) = scheme_and_key(preset, "a secret of sufficient length");
+        let pieces = genuine.map(|text| Cow::Borrowed(text.as_bytes()));
+        let signature = scheme.variants[0].presented.write(&key.mac(&pieces).unwrap());
+        let verdict = |[id, time, body]: [&str; 3]| {
+            let values = names.iter().zip([id, time, &signature]);
+            let named = values.map(|(name, value)| (name.parse().unwrap(), value.as_bytes().to_vec()));
+            verify(&scheme, &key, &map(&named.collect::<Vec<_>>()).unwrap(), body.as_bytes())
+        };
+        assert_eq!(verdict(genuine), Ok(0));
+        for moved in moved {
+            assert!(verdict(moved).is_err(), "{preset} {moved:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 

@@ -30,6 +30,9 @@ pub struct TimestampRule {
     pub place: TimestampPlace,
     /// How it is written.
     pub unit: TimeUnit,
+    /// Whether a date must name its zone: where nothing stands between it and what follows in the signed content, a
+    /// zone that may be left out could be moved into that.
+    pub needs_zone: bool,
     /// The greatest distance from the clock that is accepted, in either direction.
     pub tolerance: Duration,
 }
@@ -54,7 +57,7 @@ pub enum TimeUnit {
     Seconds,
     /// Milliseconds since 1970.
     Milliseconds,
-    /// A date and time (RFC 3339).
+    /// A date and time (RFC 3339). Some leave the zone out, and mean UTC.
     Rfc3339,
 }
 
@@ -68,9 +71,12 @@ impl TimestampRule {
     /// [`SignatureError::Malformed`] if it is no time in the one spelling of its unit, and
     /// [`SignatureError::TimestampOutsideTolerance`].
     pub fn check(&self, value: &[u8], now: UnixSeconds) -> Result<(), SignatureError> {
+        let names_zone = || std::str::from_utf8(value).is_ok_and(|text| instant::parse(text).is_some());
+        let is_whole = !self.needs_zone || self.unit != TimeUnit::Rfc3339 || names_zone();
         let signed = self
             .unit
             .read(value)
+            .filter(|_| is_whole)
             .ok_or(SignatureError::Malformed("the timestamp is no time as the scheme writes it"))?;
         self.check_distance(signed, now)
     }
@@ -100,7 +106,6 @@ impl TimeUnit {
         match self {
             Self::Seconds => number(12).map(UnixSeconds),
             Self::Milliseconds => number(15).map(|milliseconds| UnixSeconds(milliseconds / 1000)),
-            // Some leave the zone out, and mean UTC.
             Self::Rfc3339 => instant::parse(text)
                 .or_else(|| instant::parse(&format!("{text}Z")))
                 .map(UnixSeconds::from_system_time),
