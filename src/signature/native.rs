@@ -22,6 +22,8 @@ use super::message::Message;
 const MAX_FIELDS: usize = 1000;
 /// Items of one Adyen notification; it sends one.
 const MAX_ITEMS: usize = 100;
+/// Where the merchant's own reference stands among the signed values of an Adyen item.
+const MERCHANT_REFERENCE: usize = 3;
 
 /// A provider's own way to make the signed content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,6 +230,12 @@ pub(super) fn adyen(body: &[u8]) -> Result<Vec<(String, Vec<u8>)>, SignatureErro
             item.event_code.unwrap_or_default(),
             item.success.unwrap_or_default(),
         ];
+        // The merchant writes its reference itself. With a colon in one more of them the borders could be moved.
+        let has_colon =
+            |(index, field): (usize, &Cow<'_, str>)| index != MERCHANT_REFERENCE && field.contains(':');
+        if fields.iter().enumerate().any(has_colon) {
+            return Err(malformed);
+        }
         let content = fields.join(":").into_bytes();
         contents.push((item.additional_data.signature.into_owned(), content));
     }
@@ -285,6 +293,35 @@ mod tests {
             format!("https://a.example/t?x=1&{query}")
         );
         assert!(verify("bodySHA256=00", b"{}").is_err());
+    }
+
+    /// A merchant's reference may have colons in it, and the others then be read one place further on.
+    #[test]
+    fn no_value_of_an_adyen_item_takes_in_its_neighbour() {
+        let verify = |values: [&str; 7]| {
+            let [psp, original, account, reference, value, currency, rest] = values;
+            let (code, success) = rest.split_once(' ').unwrap();
+            let item = format!(
+                r#"{{"pspReference":"{psp}","originalReference":"{original}","merchantAccountCode":"{account}","merchantReference":"{reference}","amount":{{"value":{value},"currency":"{currency}"}},"eventCode":"{code}","success":"{success}","additionalData":{{"hmacSignature":"c2ln"}}}}"#
+            );
+            adyen(format!(r#"{{"notificationItems":[{{"NotificationRequestItem":{item}}}]}}"#).as_bytes())
+                .map(|contents| String::from_utf8(contents[0].1.clone()).unwrap())
+        };
+        let content = "7914::Shop:order:12:1130:EUR:AUTHORISATION:true";
+        assert_eq!(
+            verify(["7914", "", "Shop", "order:12", "1130", "EUR", "AUTHORISATION true"]).unwrap(),
+            content
+        );
+        for moved in [
+            ["7914:", "Shop", "order", "12", "1130", "EUR", "AUTHORISATION true"],
+            ["7914", ":Shop", "order", "12", "1130", "EUR", "AUTHORISATION true"],
+            ["7914", "", "Shop:order", "12", "1130", "EUR", "AUTHORISATION true"],
+            ["7914", "", "Shop", "order", "12", "1130:EUR", "AUTHORISATION true"],
+            ["7914", "", "Shop", "order", "12", "1130", "EUR:AUTHORISATION true"],
+            ["7914", "", "Shop", "order", "12", "1130", "EUR AUTHORISATION:true"],
+        ] {
+            assert!(verify(moved).is_err(), "{moved:?}");
+        }
     }
 
     #[test]
