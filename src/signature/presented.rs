@@ -60,7 +60,7 @@ pub enum SignatureEncoding {
 }
 
 /// Decoded signatures.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Candidates(SmallVec<[Octets; 2]>);
 
 impl Candidates {
@@ -113,31 +113,12 @@ impl Presented {
         }
     }
 
-    /// Reads the signatures among `entries` into `candidates`. `fits` says whether a signature can have a number of
-    /// octets.
-    ///
-    /// # Errors
-    /// [`SignatureError::Malformed`] if the header holds one signature, and that is not well formed. In a list, as the
-    /// providers' own libraries do, an entry of another version or form is no match, and no reason to refuse the
-    /// one beside it.
-    pub fn read(
-        &self,
-        entries: &[&[u8]],
-        fits: impl Fn(usize) -> bool,
-        candidates: &mut Candidates,
-    ) -> Result<(), SignatureError> {
-        for entry in entries {
-            match self.read_one(entry).filter(|octets| fits(octets.len())) {
-                Some(octets) => candidates.0.push(octets),
-                None if self.separators.is_empty() => {
-                    return Err(SignatureError::Malformed(
-                        "the signature header does not hold one signature of the scheme's form",
-                    ));
-                }
-                None => {}
-            }
-        }
-        Ok(())
+    /// The signatures among `entries`. `fits` says whether a signature can have a number of octets. As the providers'
+    /// own libraries do, an entry of another version or form is no match, and no reason to refuse the one beside it.
+    #[must_use]
+    pub fn read(&self, entries: &[&[u8]], fits: impl Fn(usize) -> bool) -> Candidates {
+        let read = |entry: &&[u8]| self.read_one(entry).filter(|octets| fits(octets.len()));
+        Candidates(entries.iter().filter_map(read).collect())
     }
 
     /// What stands behind the label of an entry.
@@ -264,8 +245,7 @@ mod tests {
         };
         let entries = presented.entries(b"t=1,v1=aa t=1, v1=bb").unwrap();
         assert_eq!(entries.as_slice(), [&b"t=1"[..], b"v1=aa", b"t=1", b"", b"v1=bb"]);
-        let mut candidates = Candidates::default();
-        presented.read(&entries, |length| length == 1, &mut candidates).unwrap();
+        let candidates = presented.read(&entries, |length| length == 1);
         assert!(candidates.contain(&[0xaa]) && candidates.contain(&[0xbb]) && !candidates.contain(&[0xab]));
     }
 

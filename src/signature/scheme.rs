@@ -91,6 +91,9 @@ pub enum Proof {
     Jwt(Jwt),
 }
 
+const NO_SIGNATURE: SignatureError =
+    SignatureError::Malformed("there is no signature of the scheme's version and form");
+
 type Entries<'a> = SmallVec<[&'a [u8]; 4]>;
 
 impl Scheme {
@@ -270,18 +273,12 @@ impl Scheme {
         entries: &[&[u8]],
         pieces: &Pieces<'_>,
     ) -> Result<Option<usize>, SignatureError> {
-        let mut candidates: SmallVec<[Candidates; 1]> = SmallVec::new();
-        for variant in &self.variants {
-            let mut of_variant = Candidates::default();
-            variant.presented.read(entries, |length| variant.key_use.fits(length), &mut of_variant)?;
-            candidates.push(of_variant);
-        }
+        let read = |variant: &Variant| variant.presented.read(entries, |length| variant.key_use.fits(length));
+        let candidates: SmallVec<[Candidates; 1]> = self.variants.iter().map(read).collect();
         let presented = |key: &Key| candidates.get(key.variant);
         if keys.clone().count() > 0 && keys.clone().all(|key| presented(key).is_none_or(Candidates::is_empty))
         {
-            return Err(SignatureError::Malformed(
-                "the signature header holds no signature of the scheme's version and form",
-            ));
+            return Err(NO_SIGNATURE);
         }
         let mut message = None;
         Ok(keys.clone().position(|key| {
@@ -356,9 +353,10 @@ impl Scheme {
         now: UnixSeconds,
     ) -> Result<usize, SignatureError> {
         let sns = sns::read(message.body)?;
-        let mut candidates = Candidates::default();
-        let presented = &self.first()?.presented;
-        presented.read(&[sns.signature.as_bytes()], |_| true, &mut candidates)?;
+        let candidates = self.first()?.presented.read(&[sns.signature.as_bytes()], |_| true);
+        if candidates.is_empty() {
+            return Err(NO_SIGNATURE);
+        }
         let proves = |key: &Key| match &key.material {
             Material::Public(key) => {
                 candidates.iter().any(|signature| key.verifies_by(sns.algorithm, &sns.content, signature))
@@ -388,9 +386,11 @@ impl Scheme {
         let variant = self.first()?;
         let mut signatures = Vec::new();
         for (signature, _) in &contents {
-            let mut candidates = Candidates::default();
             let fits = |length| variant.key_use.fits(length);
-            variant.presented.read(&[signature.as_bytes()], fits, &mut candidates)?;
+            let candidates = variant.presented.read(&[signature.as_bytes()], fits);
+            if candidates.is_empty() {
+                return Err(NO_SIGNATURE);
+            }
             signatures.push(candidates);
         }
         let proves = |key: &Key| {

@@ -161,6 +161,20 @@ fn the_work_does_not_grow_with_what_is_presented() {
     assert!(matches!(verify(&headers), Err(SignatureError::Malformed(_))));
 }
 
+/// Of headers that count together one may be empty, or of another form, as while the other of two keys is not set.
+#[test]
+fn of_headers_that_count_together_one_is_enough() {
+    let (scheme, key) = scheme_and_key("box", "a secret of sufficient length");
+    let body = br#"{"id":"1","trigger":"FILE.UPLOADED"}"#;
+    for other in ["", "none", "c2hvcnQ=", &STANDARD.encode([7; 32])] {
+        let mut headers = signed(&scheme, &key, "", body);
+        headers.push((HeaderName::from_static("box-signature-secondary"), other.into()));
+        assert_eq!(verify(&scheme, &key, &map(&headers).unwrap(), body), Ok(0), "{other}");
+        headers[1].1 = other.into();
+        assert!(verify(&scheme, &key, &map(&headers).unwrap(), body).is_err(), "{other}");
+    }
+}
+
 /// Octets are moved over the borders in `{id}{timestamp}{body}`, so that the signed content stays the same.
 #[test]
 fn no_border_of_the_signed_content_can_be_moved() {
