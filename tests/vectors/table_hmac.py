@@ -190,7 +190,7 @@ PLAIN = [
       extra=[("Circleci-Event-Type", "workflow-completed")], message_id="j:id", event_type="h:Circleci-Event-Type"),
     S("segment", "X-Signature", body, {"type": "track", "event": "Signed Up", "messageId": "segment-test-message-1", "userId": "u1"}, sign=SHA1, message_id="j:messageId", event_type="j:type"),
     S("woocommerce", "X-WC-Webhook-Signature", body, {"id": 727, "status": "processing"}, written=b64,
-      extra=[("X-WC-Webhook-Topic", "order.created"), ("X-WC-Webhook-Delivery-ID", uuid("woo").replace("-", ""))], message_id="h:X-WC-Webhook-Delivery-ID", event_type="h:X-WC-Webhook-Topic"),
+      extra=[("X-WC-Webhook-Topic", "order.created"), ("X-WC-Webhook-Delivery-ID", uuid("woo").replace("-", ""))], event_type="h:X-WC-Webhook-Topic"),
     S("airtable", "X-Airtable-Content-MAC", body, {"base": {"id": "app1"}, "webhook": {"id": "ach1"}, "timestamp": "2025-12-31T23:59:58.125Z"}, each="hmac-sha256={}", secret=base64_key),
     S("trello", "X-Trello-Webhook", lambda r: r.body + r.url, {"action": {"id": "51f9424bcd6e040f3c002412", "type": "updateCard"}, "model": {"id": "4d5e"}}, sign=SHA1, written=b64,
       public_url=True, message_id="j:action.id", event_type="j:action.type"),
