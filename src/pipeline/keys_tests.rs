@@ -17,7 +17,7 @@ use crate::config::units::show_instant;
 use crate::config::validate;
 use crate::keys::test_server::{Asked, Server, status};
 use crate::pipeline::limits::Arrival;
-use crate::pipeline::{Accepted, Rejection, accept};
+use crate::pipeline::{Accepted, Rejection, accept, source};
 
 const KID: &str = "9936261a-7d7b-4621-a0f1-964df81f66d3";
 
@@ -51,7 +51,8 @@ async fn send(app: &App, headers: &[(String, String)], body: Vec<u8>) -> Result<
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    accept(app, request.body(Full::new(Bytes::from(body))).unwrap(), Arrival::now()).await
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
+    accept(app, source::of(app, &request), request, Arrival::now()).await
 }
 
 /// It was found genuine, and went on to Kafka, which is not there.

@@ -25,6 +25,7 @@ pub mod source;
 pub mod verify;
 
 use std::ops::ControlFlow::{Break, Continue};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -40,6 +41,7 @@ pub use reply::Accepted;
 pub use verify::{Suspect, Unverified, Verified};
 
 use crate::app::App;
+use crate::config::Source;
 use limits::Arrival;
 use route::Route;
 use verify::Unproven;
@@ -51,10 +53,10 @@ where
     B::Error: std::fmt::Display,
 {
     let arrived = Arrival::now();
-    let source = app.source_at(request.uri().path());
+    let source = source::of(app, &request);
     let name = source.as_ref().map(|source| &source.name);
     let watch = app.metrics().request(name, request.method(), arrived.monotonic);
-    let outcome = accept(app, request, arrived).await;
+    let outcome = accept(app, source.clone(), request, arrived).await;
     let response = reply::reply(&outcome);
     watch.answered(response.status(), outcome.as_ref().err().map(Rejection::code));
     match &outcome {
@@ -73,13 +75,18 @@ where
     response
 }
 
-async fn accept<B>(app: &App, request: Request<B>, arrived: Arrival) -> Result<Accepted, Rejection>
+async fn accept<B>(
+    app: &App,
+    source: Option<Arc<Source>>,
+    request: Request<B>,
+    arrived: Arrival,
+) -> Result<Accepted, Rejection>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     let admitted = limits::admit(app, request, arrived)?;
-    let addressed = source::address(app, admitted)?;
+    let addressed = source::address(source, admitted)?;
     let posted = match handshake::from_head(addressed)? {
         Continue(posted) => posted,
         Break(challenged) => return Ok(Accepted::Challenged(challenged)),

@@ -32,14 +32,20 @@ pub struct Ticket {
     pub(super) deadline: Instant,
 }
 
-/// Finds the source. Paths are compared octet for octet: what a proxy and this service could understand
-/// differently is not served at all.
+/// Finds the source: once for a request, or a reload could come between. Paths are compared octet for octet: what a
+/// proxy and this service could understand differently is not served at all.
+#[must_use]
+pub fn of<B>(app: &App, request: &Request<B>) -> Option<Arc<Source>> {
+    app.source_at(request.uri().path())
+}
+
+/// Gives the request its source, if there is one, and the deadline.
 ///
 /// # Errors
 /// `UnknownSource`.
-pub fn address<B>(app: &App, admitted: Admitted<B>) -> Result<Addressed<B>, Rejection> {
+pub fn address<B>(source: Option<Arc<Source>>, admitted: Admitted<B>) -> Result<Addressed<B>, Rejection> {
     let Admitted { request, permit, arrived } = admitted;
-    let source = app.source_at(request.uri().path()).ok_or(Rejection::UnknownSource)?;
+    let source = source.ok_or(Rejection::UnknownSource)?;
     let deadline = arrived.monotonic + source.respond_within;
     Ok(Addressed { request, ticket: Ticket { permit, source, arrived, deadline } })
 }
