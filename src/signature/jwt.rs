@@ -7,6 +7,7 @@
 //! Sources: RFC 7515 (JWS), RFC 7518 (algorithms), RFC 7519 (claims).
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -25,6 +26,10 @@ use super::timestamp::{TimestampPlace, TimestampRule, UnixSeconds};
 
 /// The longest token, in octets.
 const MAX_TOKEN: usize = 8 * 1024;
+
+/// How far the issuer's clock may be from this machine's (RFC 7519, sections 4.1.4 and 4.1.5): many a token is valid
+/// from the second in which it is made.
+const LEEWAY: Duration = Duration::from_secs(60);
 
 /// How a token is signed, and what it says of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +132,8 @@ impl Jwt {
         for (claim, past) in [("exp", true), ("nbf", false)] {
             let Some(bound) = time(claim) else { continue };
             let bound = bound.ok_or_else(unreadable)?;
-            if (past && bound < now) || (!past && bound > now) {
+            let (seconds, leeway) = (bound.0, LEEWAY.as_secs());
+            if past && seconds.saturating_add(leeway) < now.0 || !past && seconds > now.0 + leeway {
                 return Err(SignatureError::TimestampOutsideTolerance { signed: bound, now });
             }
         }
@@ -200,6 +206,28 @@ impl Verifier<Vec<u8>> for OneKey {
             Algorithm::RS256 => by_ring(&ring_signature::RSA_PKCS1_2048_8192_SHA256),
             Algorithm::ES256 => by_ring(&ring_signature::ECDSA_P256_SHA256_FIXED),
             _ => Err(signature::Error::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_clocks_may_differ_a_little() {
+        let jwt = Jwt { algorithm: JwtAlgorithm::Hs256, body_hash: None };
+        let now = UnixSeconds(1_767_225_600);
+        for (claim, at, holds) in [
+            ("nbf", now.0 + 60, true),
+            ("nbf", now.0 + 61, false),
+            ("exp", now.0 - 60, true),
+            ("exp", now.0 - 61, false),
+            ("exp", u64::MAX, true),
+            ("nbf", u64::MAX, false),
+        ] {
+            let claims = Map::from_iter([(claim.to_owned(), at.into())]);
+            assert_eq!(jwt.check_times(&claims, None, now).is_ok(), holds, "{claim} {at}");
         }
     }
 }
