@@ -105,6 +105,23 @@ fn what_is_signed_is_not_reported() {
     assert_reported(&custom(BODY, ""), TWO_TOPICS, &[]);
 }
 
+/// The fields of Twilio's form follow its URL with nothing between them, and could be moved into a query.
+#[test]
+fn twilio_signs_a_query_only_if_the_source_names_it() {
+    let twilio = "{ extends: twilio, message_id: { query: id } }";
+    for (url, expected) in [
+        ("https://a.example/t", "the message ID in query id, which the signature does not cover"),
+        ("https://a.example/t?id=1", "the key comes from the body, which the signature does not cover"),
+    ] {
+        let config = read(twilio, &format!(", public_url: '{url}'")).unwrap();
+        assert!(
+            config.warnings.iter().any(|warning| warning.message.contains(expected)),
+            "{:?}",
+            config.warnings
+        );
+    }
+}
+
 #[test]
 fn nothing_is_strict_about_the_unsigned() {
     let text = "kafka: { bootstrap.servers: a:1 }\nsources: { s: { danger_accept_unsigned: true, strict_fields: true } }";

@@ -446,7 +446,8 @@ fn coverage(
     }
     match proof {
         Proof::Jwt(jwt) => coverage.body = jwt.body_hash.is_some(),
-        Proof::Native(Native::Twilio { .. }) => coverage.url = true,
+        // The form's fields follow the URL with nothing between them: only a query that is named has an end.
+        Proof::Native(Native::Twilio { public_url }) => coverage.url = public_url.contains('?'),
         Proof::Native(Native::Ebay) => coverage.body = true,
         Proof::Native(Native::Sns { .. }) => {
             let pointer = |name: &&str| Pointer::parse(&format!("/{name}"));

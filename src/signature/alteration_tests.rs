@@ -82,7 +82,7 @@ impl Genuine {
         if (coverage.body || is_form) && !self.body.is_empty() {
             covered.push(Covered::Body);
         }
-        let signed_query = matches!(self.scheme.place, SignaturePlace::Query(_)) || coverage.url;
+        let signed_query = matches!(self.scheme.place, SignaturePlace::Query(_)) || coverage.url || is_form;
         if signed_query && self.case.query.is_some() {
             covered.push(Covered::Query);
         }
