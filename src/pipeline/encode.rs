@@ -34,6 +34,10 @@ const TRACEPARENT: &str = "traceparent";
 /// The longest value of a request header that is copied to the record, in octets.
 pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
 
+/// The longest media type that is copied, in octets. Nobody signs it, and every element of a batch repeats it, within
+/// [`crate::budget::ELEMENT_OVERHEAD_BYTES`].
+const MAX_CONTENT_TYPE: usize = 256;
+
 /// The records of a request, which are acknowledged all or not at all.
 #[derive(Debug)]
 #[must_use]
@@ -165,8 +169,7 @@ fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'st
 /// makes up. The signature covers the whole body, so it is of no use beside an element of it, and stays out.
 pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
     let request = common.request;
-    if let Some(value) = request.get(CONTENT_TYPE).filter(|value| value.len() <= MAX_COPIED_HEADER) {
-        let value = if is_element { of_element(value.as_bytes()) } else { value.as_bytes() };
+    if let Some(value) = content_type(request, is_element) {
         headers = headers.insert(header("content-type", value));
     }
     headers = match (&common.new_trace, request.get(TRACEPARENT)) {
@@ -182,6 +185,11 @@ pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHe
         }
     }
     headers
+}
+
+fn content_type(request: &HeaderMap, is_element: bool) -> Option<&[u8]> {
+    let value = request.get(CONTENT_TYPE)?.as_bytes();
+    (value.len() <= MAX_CONTENT_TYPE).then_some(if is_element { of_element(value) } else { value })
 }
 
 /// Whether the header is known to hold a credential: no provider file can name it, and no record ever has it.
@@ -221,6 +229,17 @@ fn is_traceparent(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_media_type_is_not_copied_to_every_element() {
+        let with = |value: String| HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+        for (length, is_copied) in [(256, true), (257, false), (8 * 1024, false)] {
+            let headers = with("x".repeat(length));
+            for is_element in [true, false] {
+                assert_eq!(content_type(&headers, is_element).is_some(), is_copied, "{length}");
+            }
+        }
+    }
 
     #[test]
     fn an_element_of_a_cloudevents_batch_is_a_cloudevent() {
