@@ -344,13 +344,11 @@ fn warn_of(check: &mut Checker<'_>, path: &Path, source: &Source) {
         return;
     };
     let coverage = &scheme.coverage;
-    if let Proof::Content(content) = &scheme.proof {
-        // A timestamp begins where its form does, so an ID before it ends there.
-        if content.has_id() && content.border_after_id().is_none() && scheme.timestamp.is_none() {
-            let message =
-                "nothing stands between the id and what follows it in the signed content".to_owned();
-            check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
-        }
+    if let Proof::Content(content) = &scheme.proof
+        && let Some(pair) = content.open_border()
+    {
+        let message = format!("nothing stands between two values in the signed content: `{pair}`");
+        check.warn(&path.key("provider"), message, "octets can be moved from one to the other unnoticed");
     }
     if scheme.variants.iter().any(|variant| variant.is_sha1()) {
         let message = "the provider signs with SHA-1".to_owned();

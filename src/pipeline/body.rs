@@ -39,7 +39,9 @@ where
 {
     let (request, mut ticket) = posted.into_request();
     let (head, body) = request.into_parts();
-    if head.headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
+    let is_plain =
+        |encoding: &HeaderValue| encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !head.headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
         return Err(Rejection::EncodingNotSupported);
     }
     let limit = ticket.source.max_body_bytes;

@@ -38,10 +38,7 @@ impl Confirmed {
 ///
 /// # Errors
 /// `ConfirmationFailed`.
-pub async fn confirm(
-    app: &App,
-    verified: Verified,
-) -> Result<ControlFlow<Confirmed, Verified>, Rejection> {
+pub async fn confirm(app: &App, verified: Verified) -> Result<ControlFlow<Confirmed, Verified>, Rejection> {
     let ticket = &verified.request().ticket;
     let source = &ticket.source;
     let Some(keys) = source.fetched_keys.as_ref().filter(|_| source.confirm_subscriptions) else {

@@ -201,6 +201,15 @@ impl Content {
         }
     }
 
+    /// Two values that stand side by side, and neither of which ends where its form does, as a time, a digest and a
+    /// query beside JSON do: octets can be moved from one to the other.
+    #[must_use]
+    pub fn open_border(&self) -> Option<String> {
+        let is_open = |part: &Part| matches!(part, Part::Id | Part::Header(_) | Part::Json(_) | Part::Body);
+        let pair = self.parts.windows(2).find(|pair| pair.iter().all(is_open))?;
+        Some(format!("{}{}", pair[0], pair[1]))
+    }
+
     /// Whether the timestamp is followed by a value, with nothing between them.
     #[must_use]
     pub fn is_open_after_timestamp(&self) -> bool {
