@@ -212,6 +212,11 @@ pub enum Authentication {
 }
 
 impl Authentication {
+    /// Whether a request can be verified again only with its query.
+    pub(crate) fn signs_query(&self) -> bool {
+        matches!(self, Self::Signed { scheme, .. } if scheme.signs_query())
+    }
+
     /// Whether a request claims to be proved. Whatever else it looks like, only verification may judge it.
     pub(crate) fn is_claimed_by(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
         let Self::Signed { scheme, .. } = self else { return false };

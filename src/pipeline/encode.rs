@@ -31,6 +31,9 @@ const CLOUDEVENTS_BATCH: &str = "application/cloudevents-batch+json";
 
 const TRACEPARENT: &str = "traceparent";
 
+/// The header of a record that holds the signed query of its request.
+pub(super) const QUERY: &str = "hookbridge_query";
+
 /// The longest value of a request header that is copied to the record, in octets.
 pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
 
@@ -60,8 +63,8 @@ pub struct Record {
 
 /// Makes the records.
 pub fn encode(routed: Routed) -> Records {
-    let Routed { ticket, headers, events, .. } = routed;
-    let common = Common::of(&ticket, &headers);
+    let Routed { ticket, uri, headers, events, .. } = routed;
+    let common = Common::of(&ticket, &headers, uri.query());
     let records = events.map(|placed| record(&common, placed));
     Records { ticket, records }
 }
@@ -70,17 +73,19 @@ pub fn encode(routed: Routed) -> Records {
 pub(super) struct Common<'a> {
     ticket: &'a Ticket,
     request: &'a HeaderMap,
+    query: Option<&'a str>,
     time: String,
     /// Where the request brings no trace of its own.
     new_trace: Option<String>,
 }
 
 impl<'a> Common<'a> {
-    pub(super) fn of(ticket: &'a Ticket, request: &'a HeaderMap) -> Self {
+    pub(super) fn of(ticket: &'a Ticket, request: &'a HeaderMap, query: Option<&'a str>) -> Self {
         let trace = request.get(TRACEPARENT).filter(|value| is_traceparent(value.as_bytes()));
         Self {
             ticket,
             request,
+            query: signed_query(ticket, query),
             time: humantime::format_rfc3339_millis(ticket.arrived.wall).to_string(),
             new_trace: trace.is_none().then(new_traceparent),
         }
@@ -184,7 +189,15 @@ pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHe
             headers = headers.insert(header(name.as_str(), value.as_bytes()));
         }
     }
+    if let Some(query) = common.query {
+        headers = headers.insert(header(QUERY, query));
+    }
     headers
+}
+
+/// The request's query, if the signature is over it: without it nobody could verify the record again.
+pub(super) fn signed_query<'a>(ticket: &Ticket, query: Option<&'a str>) -> Option<&'a str> {
+    query.filter(|query| query.len() <= MAX_COPIED_HEADER && ticket.source.authentication.signs_query())
 }
 
 fn content_type(request: &HeaderMap, is_element: bool) -> Option<&[u8]> {

@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
 use super::places::{Json, Parts, Places};
@@ -120,6 +120,7 @@ pub type Found = Result<Event, Box<Defect>>;
 #[must_use]
 pub struct Extracted {
     pub(super) ticket: Ticket,
+    pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) found: Several<Found>,
 }
@@ -148,7 +149,7 @@ pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
             }
         }
     };
-    Ok(Extracted { ticket, headers, found })
+    Ok(Extracted { ticket, uri, headers, found })
 }
 
 /// The pure part: the parts of a request in, events and defects out.

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Rejection;
 use super::body::Received;
-use super::encode::{MAX_COPIED_HEADER, header, is_credential, received_ms};
+use super::encode::{MAX_COPIED_HEADER, QUERY, header, is_credential, received_ms, signed_query};
 use super::verify::Suspect;
 use crate::allowance::Exceeded;
 use crate::app::App;
@@ -63,6 +63,9 @@ fn enqueue(
         .insert(header("hookbridge_verification_error", why.code()));
     for (name, value) in copied {
         headers = headers.insert(header(name.as_str(), value));
+    }
+    if let Some(query) = signed_query(ticket, request.uri.query()) {
+        headers = headers.insert(header(QUERY, query));
     }
     let key = hex::encode(Sha256::digest(&request.body));
     let outgoing = Outgoing {

@@ -35,7 +35,7 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
         topic = %topic,
         "request not verified, and published as such"
     );
-    let common = Common::of(&ticket, &request_headers);
+    let common = Common::of(&ticket, &request_headers, uri.query());
     let headers = cloud_event(&common, &message_id, Some(&event_type))
         .insert(header::<str>("hookbridge_source", &source.name))
         .insert(header("hookbridge_verification", "failed"))

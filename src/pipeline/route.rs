@@ -4,7 +4,7 @@
 //! the configuration says to drop all of their types; or [`Empty`], a batch without an event. A defect goes to the
 //! dead-letter topic. Refuses with `Unroutable`, and only if the source says `unmapped: reject`.
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 
 use super::Rejection;
 use super::extract::{Defect, Event, Extracted, Found, Reason};
@@ -38,6 +38,7 @@ pub enum Route {
 #[must_use]
 pub struct Routed {
     pub(super) ticket: Ticket,
+    pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     /// Never empty.
     pub(super) events: Several<Placed>,
@@ -155,7 +156,7 @@ impl Empty {
 /// # Errors
 /// `Unroutable`.
 pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
-    let Extracted { ticket, headers, found } = extracted;
+    let Extracted { ticket, uri, headers, found } = extracted;
     let source = &ticket.source;
     let (events, dropped) = match found {
         Several::One(found) => match place(source, found, None)? {
@@ -176,7 +177,7 @@ pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
             (Several::Many(events), dropped)
         }
     };
-    Ok(Route::Publish(Routed { ticket, headers, events, dropped }))
+    Ok(Route::Publish(Routed { ticket, uri, headers, events, dropped }))
 }
 
 /// The topic of one event; none, if the configuration says to drop its type.

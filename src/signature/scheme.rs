@@ -118,6 +118,14 @@ impl Scheme {
         matches!(&self.proof, Proof::Content(content) if content.has_verbatim_body())
     }
 
+    /// Whether the query of a request is part of what is signed, and not known beforehand: who verifies the request again
+    /// needs it.
+    #[must_use]
+    pub fn signs_query(&self) -> bool {
+        matches!(self.query, Some(QueryRule::Any { .. }))
+            || matches!(self.proof, Proof::Native(Native::Twilio { .. }))
+    }
+
     /// Whether the proof is a credential that must not be passed on: whoever reads it can use it.
     #[must_use]
     pub fn presents_credential(&self) -> bool {

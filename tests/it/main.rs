@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod load;
 mod mapping;
+mod providers;
 mod quarantine;
 mod refusals;
 mod reload;
