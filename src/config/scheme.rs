@@ -94,7 +94,7 @@ pub(super) fn scheme(
     let signs_url = content.as_ref().is_some_and(Content::has_url);
     let query = signs_url.then(|| match public_query() {
         Some(query) => QueryRule::Is(query),
-        None => QueryRule::Any { beside_body: content.as_ref().is_some_and(Content::has_body) },
+        None => QueryRule::Any,
     });
     Some(Scheme {
         coverage: coverage(content.as_ref(), &proof, &id_headers, timestamp.as_ref()),
@@ -292,6 +292,14 @@ fn content(
             None
         }
         (_, Some(template), None) => match Content::parse(template) {
+            Ok(content) if content.open_border().is_some() => {
+                let pair = content.open_border().unwrap_or_default();
+                let why = format!(
+                    "nothing stands between two values, `{pair}`: octets could be moved from one to the other"
+                );
+                check.error(&at.key("content"), why);
+                None
+            }
             Ok(content) if content.says_of_the_body() => Some(content),
             Ok(_) => {
                 let why = format!(

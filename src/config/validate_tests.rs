@@ -436,17 +436,10 @@ fn a_warning_says_that_nobody_signed_the_query() {
 }
 
 #[test]
-fn a_border_that_can_be_moved_is_warned_of_and_no_preset_has_one() {
-    let text = "provider: { signature: { header: X-S, algorithm: hmac-sha256, encoding: hex, content: '{header:X-A}{body}' } }\n\
-                secrets: [{ env: SECRET }]";
-    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
-    let config = read(&format!("{KAFKA}sources:\n  s:\n{indented}")).unwrap();
-    let shown: Vec<_> = config.warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(shown, ["nothing stands between two values in the signed content: `{header:x-a}{body}`"]);
-    for name in crate::config::preset::names() {
-        let scheme = crate::config::catalogue::named(name).unwrap().scheme.unwrap();
-        if let crate::signature::scheme::Proof::Content(content) = &scheme.proof {
-            assert_eq!(content.open_border(), None, "{name}");
-        }
-    }
+fn a_border_that_can_not_be_told_is_refused() {
+    let shown = faults_of_source(
+        "provider: { signature: { header: X-S, algorithm: hmac-sha256, encoding: hex, content: '{header:X-A}{json:/a}{body}' } }\n\
+         secrets: [{ env: SECRET }]",
+    );
+    assert!(shown.contains("nothing stands between two values, `{header:x-a}{json:/a}`"), "{shown}");
 }

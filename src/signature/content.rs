@@ -11,6 +11,7 @@ use http::HeaderName;
 use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 
+use super::borders;
 use super::error::SignatureError;
 use super::message::{Message, header_place, json_place};
 use crate::json::{MAX_POINTERS, Pointer};
@@ -25,7 +26,7 @@ pub struct Content {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Literal(String),
     Id,
     Timestamp,
@@ -191,23 +192,10 @@ impl Content {
         self.parts.contains(&Part::Body)
     }
 
-    /// The text that follows the ID, by which a reader of the content would find the ID's end.
-    #[must_use]
-    pub fn border_after_id(&self) -> Option<&str> {
-        let mut parts = self.parts.iter().skip_while(|part| **part != Part::Id).skip(1);
-        match parts.next() {
-            Some(Part::Literal(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Two values that stand side by side, and neither of which ends where its form does, as a time, a digest and a
-    /// query beside JSON do: octets can be moved from one to the other.
+    /// Two values that stand side by side, and between which no border can be told.
     #[must_use]
     pub fn open_border(&self) -> Option<String> {
-        let is_open = |part: &Part| matches!(part, Part::Id | Part::Header(_) | Part::Json(_) | Part::Body);
-        let pair = self.parts.windows(2).find(|pair| pair.iter().all(is_open))?;
-        Some(format!("{}{}", pair[0], pair[1]))
+        borders::open(&self.parts)
     }
 
     /// Whether the timestamp is followed by a value, with nothing between them.
@@ -215,6 +203,14 @@ impl Content {
     pub fn is_open_after_timestamp(&self) -> bool {
         let mut parts = self.parts.iter().skip_while(|part| **part != Part::Timestamp).skip(1);
         parts.next().is_some_and(|part| !matches!(part, Part::Literal(_)))
+    }
+
+    /// Whether what was filled in can be read back in one way alone.
+    ///
+    /// # Errors
+    /// [`SignatureError::Malformed`].
+    pub fn check_borders(&self, pieces: &Pieces<'_>) -> Result<(), SignatureError> {
+        borders::check(&self.parts, pieces)
     }
 
     /// The octets to be signed of a request whose ID and timestamp have been read.

@@ -10,12 +10,8 @@ use super::message::Message;
 pub enum QueryRule {
     /// This one.
     Is(String),
-    /// Any, or none. With one, the border between URL and body must be plain where nothing stands between them: the
-    /// query has only what RFC 3986 allows, and the body is a JSON object or array.
-    Any {
-        /// Whether the body stands beside it in the content.
-        beside_body: bool,
-    },
+    /// Any, or none, of the characters that RFC 3986 allows: none of them begins or ends a JSON body.
+    Any,
 }
 
 impl QueryRule {
@@ -26,20 +22,10 @@ impl QueryRule {
             (Self::Is(_), _) => {
                 Err(SignatureError::Malformed("the query is not that of public_url, which is signed"))
             }
-            (Self::Any { .. }, None) => Ok(()),
-            (Self::Any { .. }, Some(query)) if !query.bytes().all(legal) => {
+            (Self::Any, Some(query)) if !query.bytes().all(legal) => {
                 Err(SignatureError::Malformed("the query, which is signed, has a character that no URL has"))
             }
-            (Self::Any { beside_body: true }, Some(_)) if !is_document(message.body) => {
-                Err(SignatureError::Malformed(
-                    "the body, which stands beside the query in what is signed, is no JSON",
-                ))
-            }
-            (Self::Any { .. }, Some(_)) => Ok(()),
+            (Self::Any, _) => Ok(()),
         }
     }
-}
-
-fn is_document(body: &[u8]) -> bool {
-    matches!((body.first(), body.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
 }
