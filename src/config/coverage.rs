@@ -67,7 +67,8 @@ fn unsigned_key(source: &Source) -> Option<String> {
             let named = first_unsigned(source, &source.provider.message_id);
             let signed = &source.authentication.coverage().pointers;
             // A value that is signed by name is there, or the request is refused.
-            let is_always_there = |place: &Expression| place.pointer().is_some_and(|p| signed.contains(p));
+            let is_there = |place: &Expression| place.pointer().is_some_and(|p| signed.contains(p));
+            let is_always_there = |place: &Expression| place.places().iter().all(is_there);
             let of_the_body = || match source.provider.message_id.iter().any(is_always_there) {
                 true => None,
                 false => of_the_body(),

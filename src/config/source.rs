@@ -131,9 +131,8 @@ fn authentication(
     }
     let mut scheme = scheme?;
     tolerance(check, path, raw, &mut scheme);
-    if keeps_refused && scheme.presents_credential() {
-        let why =
-            "the scheme presents the secret itself, which is never kept: nothing could be verified later";
+    if keeps_refused && !scheme.can_be_kept() {
+        let why = "the scheme presents a credential, which is never kept: nothing could be verified later";
         check.error(&path.key("quarantine"), why);
     }
     Some(Authentication::Signed { scheme: Box::new(scheme), keys: keys? })

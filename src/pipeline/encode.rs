@@ -109,6 +109,9 @@ fn record(common: &Common<'_>, placed: Placed) -> Record {
     if let Some(names) = unsigned_names(message_id, event_type) {
         headers = headers.insert(header("hookbridge_unsigned", names));
     }
+    if !ticket.source.authentication.coverage().body {
+        headers = headers.insert(header("hookbridge_body", "unsigned"));
+    }
     if let Some(defect) = defect {
         headers = headers
             .insert(header("hookbridge_reason", defect.reason.as_str()))

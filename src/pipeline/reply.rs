@@ -63,9 +63,9 @@ fn answered(answer: &Answer) -> Response<Full<Bytes>> {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
-    if let Some(content_type) = answer.content_type() {
-        headers.insert(CONTENT_TYPE, content_type.clone());
-    }
+    // Discord wants one of an empty answer too.
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, answer.content_type().cloned().unwrap_or(plain));
     response
 }
 

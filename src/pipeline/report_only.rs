@@ -40,7 +40,8 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
         .insert(header::<str>("hookbridge_source", &source.name))
         .insert(header("hookbridge_verification", "failed"))
         .insert(header("hookbridge_verification_error", error_type))
-        .insert(header("hookbridge_unsigned", "message_id,event_type"));
+        .insert(header("hookbridge_unsigned", "message_id,event_type"))
+        .insert(header("hookbridge_body", "unsigned"));
     let headers = copied(&common, false, headers);
     let key = key(&ticket, &message_id, &body);
     let record = Record { key, timestamp_ms: received_ms(&ticket), topic, value: body, headers };

@@ -62,11 +62,9 @@ pub(super) fn twilio<'a>(
         None => (public_url, None),
     };
     let query = message.query.unwrap_or_default();
-    if let Some(at) = hash_parameter(query) {
-        // What remains without it must be the URL's own query, in its place.
-        let (before, hash) = (&query[..at], &query[at + BODY_HASH.len() + 1..]);
-        let before = before.strip_suffix('&').unwrap_or(before);
-        if own_query.is_some_and(|own| own != before) {
+    if let Some((hash, others)) = hash_parameter(query) {
+        // What remains without it must be the URL's own query.
+        if own_query.is_some_and(|own| own != others) {
             return Err(SignatureError::Malformed("the query is not that of public_url with bodySHA256"));
         }
         let mut stated = [0; 32];
@@ -106,10 +104,13 @@ fn owned(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     }
 }
 
-/// Where the last parameter of a query is `bodySHA256`: Twilio appends it.
-fn hash_parameter(query: &str) -> Option<usize> {
-    let at = query.rfind('&').map_or(0, |at| at + 1);
-    query[at..].starts_with("bodySHA256=").then_some(at)
+/// The value of the last `bodySHA256` of a query, which is the one that Twilio appends, and the query without it.
+fn hash_parameter(query: &str) -> Option<(&str, String)> {
+    let mut parameters: Vec<&str> = query.split('&').collect();
+    let is_hash = |parameter: &&str| parameter.split_once('=').is_some_and(|(name, _)| name == BODY_HASH);
+    let at = parameters.iter().rposition(is_hash)?;
+    let (_, hash) = parameters.remove(at).split_once('=')?;
+    Some((hash, parameters.join("&")))
 }
 
 /// The fields of a form, by name. Only the one spelling that browsers and Twilio write is taken, since the signature
@@ -291,6 +292,10 @@ mod tests {
         assert_eq!(
             verify(&format!("x=1&{query}"), b"{}").unwrap(),
             format!("https://a.example/t?x=1&{query}")
+        );
+        assert_eq!(
+            verify(&format!("{query}&y=2"), b"{}").unwrap(),
+            format!("https://a.example/t?{query}&y=2")
         );
         assert!(verify("bodySHA256=00", b"{}").is_err());
     }

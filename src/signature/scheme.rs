@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use http::HeaderName;
+use http::header::AUTHORIZATION;
 use smallvec::{SmallVec, smallvec};
 use subtle::ConstantTimeEq as _;
 
@@ -17,7 +18,7 @@ use super::jwt::Jwt;
 use super::key::{HmacAlgorithm, Key, KeyFormat, KeyUse, Material};
 use super::message::{Message, header_place, json_place};
 use super::native::{self, Native};
-use super::presented::{Candidates, Presented, SignatureEncoding};
+use super::presented::{Candidates, Label, Presented, SignatureEncoding};
 use super::public_key::PublicAlgorithm;
 use super::query::QueryRule;
 use super::sns;
@@ -124,6 +125,15 @@ impl Scheme {
     pub fn signs_query(&self) -> bool {
         matches!(self.query, Some(QueryRule::Any))
             || matches!(self.proof, Proof::Native(Native::Twilio { .. }))
+    }
+
+    /// Whether what proves a request may be kept beside it, so that it can be verified again: it is no credential, and does
+    /// not stand where credentials do.
+    #[must_use]
+    pub fn can_be_kept(&self) -> bool {
+        let among_credentials =
+            matches!(&self.place, SignaturePlace::Header(names) if names.contains(&AUTHORIZATION));
+        !among_credentials && !self.presents_credential()
     }
 
     /// Whether the proof is a credential that must not be passed on: whoever reads it can use it.
@@ -307,6 +317,18 @@ impl Scheme {
         }))
     }
 
+    /// What follows the label of a credential. In `Authorization` the label is the name of a scheme, which has no case (RFC
+    /// 9110, section 11.1).
+    fn credential<'a>(&self, presented: &Presented, entry: &'a [u8]) -> Option<&'a [u8]> {
+        match (&self.place, &presented.label) {
+            (SignaturePlace::Header(names), Label::Prefix(prefix)) if names[..] == [AUTHORIZATION] => {
+                let (label, credential) = entry.split_at_checked(prefix.len())?;
+                label.eq_ignore_ascii_case(prefix.as_bytes()).then_some(credential)
+            }
+            _ => presented.unlabelled(entry),
+        }
+    }
+
     /// The first key that is the presented text itself. Every key is compared, each in constant time.
     fn token<'k, 'a>(
         &self,
@@ -316,7 +338,7 @@ impl Scheme {
     ) -> Result<Option<usize>, SignatureError> {
         let presented = &self.first()?.presented;
         let tokens: SmallVec<[Cow<'a, [u8]>; 2]> =
-            entries.iter().filter_map(|entry| read(presented.unlabelled(entry)?)).collect();
+            entries.iter().filter_map(|entry| read(self.credential(presented, entry)?)).collect();
         if tokens.iter().all(|token| token.is_empty()) {
             return Err(SignatureError::Malformed("there is no credential of the scheme's form"));
         }
@@ -342,7 +364,7 @@ impl Scheme {
     ) -> Result<Option<usize>, SignatureError> {
         let presented = &self.first()?.presented;
         let tokens: SmallVec<[&[u8]; 1]> =
-            entries.iter().filter_map(|entry| presented.unlabelled(entry)).take(1).collect();
+            entries.iter().filter_map(|entry| self.credential(presented, entry)).take(1).collect();
         let token = tokens.first().filter(|token| !token.is_empty());
         let token = token.ok_or(SignatureError::Malformed("there is no token of the scheme's form"))?;
         for (index, key) in keys.enumerate() {

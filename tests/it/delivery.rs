@@ -80,7 +80,7 @@ fn assert_cloud_event(record: &Record, source: &str, id: &str) {
     ] {
         assert_eq!(record.header(name), Some(value), "{name} of {record:?}");
     }
-    for name in ["hookbridge_unsigned", "hookbridge_reason", "hookbridge_detail"] {
+    for name in ["hookbridge_unsigned", "hookbridge_body", "hookbridge_reason", "hookbridge_detail"] {
         assert_eq!(record.header(name), None, "{record:?}");
     }
 }
@@ -283,6 +283,7 @@ fn an_unsigned_source_says_so_everywhere() {
     let records = scene.records_of(&topic);
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].header("hookbridge_unsigned"), Some("message_id,event_type"));
+    assert_eq!(records[0].header("hookbridge_body"), Some("unsigned"));
     // The source beside it is as strict as ever.
     let other = http::Request { target: scene.path(), ..unsigned };
     assert_eq!(scene.send(&other).status, 401);
