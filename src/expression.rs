@@ -85,12 +85,6 @@ impl Expression {
         }
     }
 
-    /// Whether it is a field of a form.
-    #[must_use]
-    pub fn is_form(&self) -> bool {
-        matches!(self, Self::Form(_))
-    }
-
     /// Whether, in a body that the source splits, it is the same for every element.
     #[must_use]
     pub fn is_of_request(&self) -> bool {

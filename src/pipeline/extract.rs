@@ -168,9 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     fn of(id_places: &'a [Expression], type_places: &'a [Expression], request: &'a Parts<'a>) -> Self {
-        let mut reader = Self { id_places, type_places, request, is_form: false };
-        reader.is_form = reader.places().any(Expression::is_form) && request.is_form();
-        reader
+        Self { id_places, type_places, request, is_form: request.is_form() }
     }
 
     /// Every single place.

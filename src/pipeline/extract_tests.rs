@@ -193,9 +193,13 @@ fn reads_a_form_where_the_body_is_one() {
     let defect = read_all(&ids, &types, &[FORM], "Type=a&Sid=1&Sid=2").unwrap_err();
     assert_eq!(defect.reason, Reason::UnusableMessageId);
     assert_eq!(read_all(&ids, &types, &[FORM], "").unwrap_err().reason, Reason::MissingEventType);
-    // Without a form's content type it is no form; without a place in a form it is not looked for.
+    // Without a form's content type it is no form.
     assert_eq!(read_all(&ids, &types, &[], "Type=a&Sid=1").unwrap_err().reason, Reason::UnreadableBody);
-    assert_eq!(reason(&[json("/type")], &[FORM], "type=a"), Reason::UnreadableBody);
+    // In a form nothing stands at a place of JSON: GitHub sends one unless it is told otherwise.
+    assert_eq!(reason(&[json("/type")], &[FORM], "type=a"), Reason::MissingEventType);
+    let types = [join(&[header("x-part"), json("/action")]), header("x-part")];
+    let event = read_all(&[], &types, &[FORM, ("x-part", "issues")], "payload=%7B%7D").unwrap();
+    assert_eq!(event.event_type, Field::Unsigned("issues".into()));
 }
 
 #[test]

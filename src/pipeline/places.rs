@@ -61,11 +61,13 @@ impl Parts<'_> {
     /// Whether the body is a form. The content type is signed by nobody, so it can't make a form of what is written
     /// as JSON: somebody's text in it could then name the event.
     pub(super) fn is_form(&self) -> bool {
+        let first = self.body.iter().find(|octet| !octet.is_ascii_whitespace());
+        if matches!(first, Some(b'{' | b'[' | b'"')) {
+            return false;
+        }
         let media_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-        let first = self.body.iter().find(|octet| !octet.is_ascii_whitespace());
         essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
-            && !matches!(first, Some(b'{' | b'[' | b'"'))
     }
 }
 
