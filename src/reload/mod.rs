@@ -21,9 +21,9 @@ use crate::config::{self, Config, Loaded, Look};
 use fixed::Fixed;
 
 /// Between two looks at the files, and so at least the time in which a change must be complete: what two looks in a
-/// row find unchanged is read. A retired secret is refused after two of them, and nobody writes a file for longer;
-/// Kubernetes itself takes a minute to bring a new Secret to its pods. Looking costs two system calls a file.
-pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// row find unchanged is read. A new secret is good, and a retired one refused, after two of them, that is within a
+/// second; nobody writes a file for longer, and Kubernetes swaps its own at once. Looking costs two system calls a file.
+pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long after a failure the same files are tried again: what is wrong may be none of them, as when there is no
 /// file descriptor left to open one with. It is also how often files that never stay the same are complained of.
