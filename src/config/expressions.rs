@@ -3,10 +3,11 @@
 //! Takes [`RawExpressions`]. Gives [`Expression`]s, or every reason why they can't be used. A place must be said in
 //! exactly one way.
 
+use http::HeaderName;
+
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::provider::header_names;
-use super::raw::{RawExpression, RawExpressions};
+use super::raw::{OneOrMany, RawExpression, RawExpressions};
 use crate::expression::{Expression, MAX_JOINED};
 use crate::json::Pointer;
 
@@ -101,4 +102,27 @@ fn joined(
         return None;
     };
     (parts.len() == raw.len()).then(|| Expression::Join { parts, with: with.to_owned() })
+}
+
+/// Checks the names of headers that a provider uses.
+pub(super) fn header_names(
+    check: &mut Checker<'_>,
+    path: &Path,
+    OneOrMany(names): &OneOrMany,
+) -> Option<Vec<HeaderName>> {
+    let mut parsed = Vec::new();
+    for name in names {
+        match name.parse::<HeaderName>() {
+            // A credential of this service's own callers has no place in a record.
+            Ok(name) if name == http::header::AUTHORIZATION || name == http::header::COOKIE => {
+                check.error(path, format!("the header `{name}` is never read into a record"));
+            }
+            Ok(name) => parsed.push(name),
+            Err(_) => check.error(path, format!("`{name}` can't be a header's name")),
+        }
+    }
+    if names.is_empty() {
+        check.error(path, "at least one header must be named");
+    }
+    (!parsed.is_empty()).then_some(parsed)
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::provider::{ProviderFile, header_names};
+use super::expressions::header_names;
+use super::provider::ProviderFile;
 use super::raw::{OneOrMany, RawProviderRef, RawSecret, RawSource};
 use super::{preset, secret};
 use crate::json::Pointer;

@@ -12,7 +12,7 @@ use super::checker::Checker;
 use super::diagnostic::Path;
 use super::expressions::expressions;
 use super::handshake;
-use super::raw::{OneOrMany, RawExample, RawProvider, RawSuccess};
+use super::raw::{RawExample, RawProvider, RawSuccess};
 use super::scheme::{Binding, scheme};
 use crate::expression::Expression;
 use crate::handshake::{Handshake, Offer};
@@ -116,28 +116,6 @@ pub(super) fn check(
         handshakes,
         offer,
     })
-}
-
-pub(super) fn header_names(
-    check: &mut Checker<'_>,
-    path: &Path,
-    OneOrMany(names): &OneOrMany,
-) -> Option<Vec<HeaderName>> {
-    let mut parsed = Vec::new();
-    for name in names {
-        match name.parse::<HeaderName>() {
-            // A credential of this service's own callers has no place in a record.
-            Ok(name) if name == http::header::AUTHORIZATION || name == http::header::COOKIE => {
-                check.error(path, format!("the header `{name}` is never read into a record"));
-            }
-            Ok(name) => parsed.push(name),
-            Err(_) => check.error(path, format!("`{name}` can't be a header's name")),
-        }
-    }
-    if names.is_empty() {
-        check.error(path, "at least one header must be named");
-    }
-    (!parsed.is_empty()).then_some(parsed)
 }
 
 fn success(check: &mut Checker<'_>, path: &Path, raw: Option<&RawSuccess>) -> Option<Success> {

@@ -7,7 +7,7 @@ use http::HeaderName;
 
 use super::checker::Checker;
 use super::diagnostic::Path;
-use super::provider::header_names;
+use super::expressions::header_names;
 use super::raw::{
     Algorithm, Encoding, OneOrMany, RawNative, RawProvider, RawSignature, RawTimeUnit, RawVariant,
     SecretEncoding,
