@@ -6,7 +6,7 @@ use super::*;
 
 fn sns() -> Allowed {
     Allowed {
-        hosts: ["sns.*.amazonaws.com", "sns.*.amazonaws.com.cn"]
+        hosts: ["sns.{region}.amazonaws.com", "sns.{region}.amazonaws.com.cn"]
             .map(|host| Pattern::host(host).unwrap())
             .into(),
         path: Pattern::path("/SimpleNotificationService-*.pem").unwrap(),
@@ -18,6 +18,7 @@ fn only_the_one_spelling_of_an_allowed_url_passes() {
     let allowed = sns();
     for url in [
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0a1b.pem",
+        "https://sns.us-gov-west-1.amazonaws.com/SimpleNotificationService-0a1b.pem",
         "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0a1b.pem",
     ] {
         assert_eq!(allowed.key(url).unwrap().as_str(), url);
@@ -28,6 +29,13 @@ fn only_the_one_spelling_of_an_allowed_url_passes() {
         "sns..amazonaws.com",
         "sns.a.b.amazonaws.com",
         "s3.us-east-1.amazonaws.com",
+        // A bucket with the name `sns`, whose owner could put any certificate into it.
+        "sns.s3.amazonaws.com",
+        "sns.s3-us-west-2.amazonaws.com",
+        "sns.s3-accelerate.amazonaws.com",
+        "sns.us-east.amazonaws.com",
+        "sns.us-1.amazonaws.com",
+        "sns.us-east-1a.amazonaws.com",
         "xsns.us-east-1.amazonaws.com",
         "sns.us-east-1.amazonaws.com.example.com",
         "sns.us-east-1.amazonaws.com.",
@@ -104,11 +112,15 @@ fn a_provider_file_can_pin_no_less_than_a_domain() {
         "a.*.*.example.com",
         "A.com",
         "a*.b.com",
+        "a.{region}.com",
+        "a{region}.b.example.com",
+        "*.{region}.example.com",
+        "{kid}.b.example.com",
         "",
     ] {
         assert!(Pattern::host(host).is_err(), "{host}");
     }
-    for host in ["api.paypal.com", "*.example.com", "sns.*.amazonaws.com.cn"] {
+    for host in ["api.paypal.com", "*.example.com", "a.*.example.com", "sns.{region}.amazonaws.com.cn"] {
         assert!(Pattern::host(host).is_ok(), "{host}");
     }
     for url in [
