@@ -195,7 +195,8 @@ impl Pattern {
 impl Open {
     fn takes(self, text: &str) -> bool {
         let plain = |more: &str| {
-            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || more.contains(c))
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || more.contains(c))
         };
         match self {
             Self::Label => plain(""),
