@@ -31,7 +31,7 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 const MAX_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where a provider's keys are, and how they are written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Where.
     pub place: Place,
@@ -62,6 +62,7 @@ pub enum Access {
 }
 
 /// An account with a provider.
+#[derive(PartialEq, Eq)]
 pub struct Credentials {
     /// Its name.
     pub client_id: Zeroizing<String>,
@@ -137,6 +138,12 @@ impl KeySource {
             token: tokio::sync::Mutex::new(None),
             confirmations: TokenBucket::new(super::cache::QUESTIONS_PER_SECOND, now),
         })
+    }
+
+    /// Whether `other` would ask the same, in the same name.
+    #[must_use]
+    pub fn asks_as(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.credentials == other.credentials
     }
 
     /// Where the keys are.
