@@ -48,10 +48,19 @@ pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), Sign
     Ok(())
 }
 
-/// Two values between which no border can be told, in a template.
+/// Values between which no border can be told, in a template.
 pub(super) fn open(parts: &[Part]) -> Option<String> {
-    let pair = parts.windows(2).find(|pair| pair.iter().all(is_free))?;
-    Some(format!("{}{}", pair[0], pair[1]))
+    let shown = |parts: &[Part]| parts.iter().map(Part::to_string).collect();
+    // A checksum has no fixed length, and whoever writes the body chooses it; a query may hold whatever follows it.
+    let begins = |part: &Part| {
+        is_free(part) || matches!(part, Part::BodyCrc32 | Part::Url { .. } | Part::Query { .. })
+    };
+    let ends = |part: &Part| is_free(part) || *part == Part::BodyCrc32;
+    let pair = parts.windows(2).find(|pair| begins(&pair[0]) && ends(&pair[1]));
+    // What has a form of its own can be found at another place, if both sides of it are free.
+    let between = |part: &Part| matches!(part, Part::Timestamp | Part::BodySha256Hex);
+    let three = parts.windows(3).find(|three| is_free(&three[0]) && between(&three[1]) && is_free(&three[2]));
+    pair.map(shown).or_else(|| three.map(shown))
 }
 
 /// Whether a value has no form of its own.
@@ -109,6 +118,26 @@ mod tests {
         }
         // Providers end a body with a newline at times.
         assert!(filled("{url}{body}", "n", "z", Some("a=b"), "[1]\n").is_some());
+    }
+
+    #[test]
+    fn a_template_without_borders_is_told() {
+        for (template, border) in [
+            ("{id}{header:b}{body}", Some("{id}{header:b}")),
+            ("{header:a}{body_crc32}", Some("{header:a}{body_crc32}")),
+            ("{body_crc32}{header:a}", Some("{body_crc32}{header:a}")),
+            ("{body}{url}{header:b}", Some("{url}{header:b}")),
+            ("{header:a}{body_sha256_hex}{header:b}", Some("{header:a}{body_sha256_hex}{header:b}")),
+            ("{id}{timestamp}{header:b}.{body}", Some("{id}{timestamp}{header:b}")),
+            ("{id}{timestamp}{body}", None),
+            ("{header:a}{body_sha256_hex}.{header:b}", None),
+            ("{header:a}{body_sha256_hex}", None),
+            ("{header:a}|{body_crc32}|{header:b}", None),
+            ("{method}{url}{body}{timestamp}", None),
+            ("{header:a}{url}{body}", None),
+        ] {
+            assert_eq!(Content::parse(template).unwrap().open_border().as_deref(), border, "{template}");
+        }
     }
 
     proptest! {
