@@ -22,7 +22,8 @@ const MAX_HOSTS: usize = 16;
 
 /// The scheme, bound to every other URL that this one may have been sent to.
 pub(crate) fn hypotheses(case: &Case<'_>, scheme: &Scheme) -> Vec<Hypothesis> {
-    let signs_url = scheme.coverage.url;
+    // Twilio signs the URL, and what of it is covered is another question.
+    let signs_url = scheme.coverage.url || matches!(scheme.proof, Proof::Native(Native::Twilio { .. }));
     let Some(own) = case.disclosed.account.public_url.as_deref().filter(|_| signs_url) else {
         return Vec::new();
     };
