@@ -305,7 +305,11 @@ impl NamedBy {
 impl KeyIdIn {
     fn read(&self, message: &Message<'_>) -> Result<String, SignatureError> {
         let key_id = match self {
-            Self::Jwt(names) => jwt::key_id(message.header(names, &mut None)?),
+            // What may stand before it, such as `Bearer`, ends with a space, and a token has none.
+            Self::Jwt(names) => {
+                let value = message.header(names, &mut None)?;
+                value.rsplit(|octet| *octet == b' ').next().and_then(jwt::key_id)
+            }
             Self::Ebay(names) => Some(ebay::read(message.header(names, &mut None)?)?.kid.into_owned()),
         };
         // It becomes a part of a URL.

@@ -154,3 +154,18 @@ fn the_name_of_a_key_can_not_leave_its_place_in_the_url() {
         assert!(matches!(wanted(kid), Err(SignatureError::Malformed(_))), "{kid}");
     }
 }
+
+#[test]
+fn a_token_may_stand_behind_the_name_of_its_scheme() {
+    use base64::Engine as _;
+    let url = PinnedUrl::fixed("https://keys.example.com/get").unwrap();
+    let name = http::header::AUTHORIZATION;
+    let place = Place::Fixed { url, key_id: KeyIdIn::Jwt(vec![name.clone()]) };
+    let head = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"k1"}"#);
+    for before in ["", "Bearer "] {
+        let value = format!("{before}{head}.e30.c2ln").parse().unwrap();
+        let headers: HeaderMap = [(name.clone(), value)].into_iter().collect();
+        let wanted = place.wanted(&Message { headers: &headers, query: None, body: b"" }).unwrap();
+        assert_eq!(wanted.key_id.as_deref(), Some("k1"), "{before}");
+    }
+}
