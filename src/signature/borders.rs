@@ -13,6 +13,19 @@ use std::borrow::Cow;
 use super::content::Part;
 use super::error::SignatureError;
 
+const ENDS_EARLY: SignatureError = SignatureError::Malformed(
+    "a signed value, such as the message ID, has in it what ends it in the signed content",
+);
+const NO_DOCUMENT: SignatureError = SignatureError::Malformed(
+    "the body, beside which nothing marks its border in the signed content, is no JSON object or array",
+);
+
+/// Whether a request is refused for its borders alone: they are looked at when its signature has been found right.
+#[must_use]
+pub(crate) fn are_the_fault(error: &SignatureError) -> bool {
+    [ENDS_EARLY, NO_DOCUMENT].contains(error)
+}
+
 /// Checks a request's values. `pieces` are those of `parts`, one for one.
 pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), SignatureError> {
     let body = parts.iter().position(|part| *part == Part::Body);
@@ -29,9 +42,7 @@ pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), Sign
             Some(_) => value.iter().all(is_of_identifiers),
         };
         if !is_plain {
-            return Err(SignatureError::Malformed(
-                "a signed value, such as the message ID, has in it what ends it in the signed content",
-            ));
+            return Err(ENDS_EARLY);
         }
     }
     // A query and a body may have each other's literals: the one has no octet that the other begins or ends with.
@@ -41,9 +52,7 @@ pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), Sign
         && (has_query || parts.windows(2).any(needs_document))
         && !is_document(&pieces[body])
     {
-        return Err(SignatureError::Malformed(
-            "the body, beside which nothing marks its border in the signed content, is no JSON object or array",
-        ));
+        return Err(NO_DOCUMENT);
     }
     Ok(())
 }
