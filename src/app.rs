@@ -79,7 +79,7 @@ impl App {
     /// Serves `sources` from now on, and no others. Requests that have theirs already keep it.
     ///
     /// What bounds the topics that `{type}` may name is kept for a source of the same name whose mapping is the same,
-    /// or each reload would allow as many again.
+    /// or each reload would allow as many again. So are the provider's keys that are known, or each would ask for them again.
     pub fn put_sources_in_place(&self, mut sources: Vec<Arc<Source>>) {
         let before = self.sources.load();
         for source in &mut sources {
@@ -87,6 +87,11 @@ impl App {
             // Nobody else has the new ones yet.
             if let (Some(former), Some(source)) = (former, Arc::get_mut(source)) {
                 source.topics.go_on_from(&former.topics);
+                if let (Some(known), Some(keys)) = (&former.fetched_keys, &mut source.fetched_keys)
+                    && known.asks_as(keys)
+                {
+                    *keys = Arc::clone(known);
+                }
             }
         }
         self.sources.store(Arc::new(by_path(sources)));

@@ -33,7 +33,8 @@ pub struct RawKeys {
     /// Where the request names the key's URL, as `{ header: NAME }` or `{ json: /POINTER }`; or the URL itself, in which
     /// `{kid}` stands for the key's name in the signature.
     pub url: Option<RawKeyUrl>,
-    /// The hosts that a request may name; in each, `*` may stand for one of the first labels.
+    /// The hosts that a request may name; in each, `*` may stand for one of the first labels, or `{region}` for one that
+    /// names a region of Amazon.
     pub hosts: Option<OneOrMany>,
     /// The path that a request may name, with one `*`.
     pub path: Option<String>,

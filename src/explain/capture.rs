@@ -11,6 +11,9 @@ use serde_json::Value;
 /// The largest head that is read, in octets: `serve` takes 64 KiB.
 pub(crate) const MAX_HEAD_BYTES: usize = 1024 * 1024;
 
+/// Ten times as many headers as `serve` takes. A map of them has an end, beyond which it panics.
+const MAX_HEADERS: usize = 1000;
+
 /// A captured request.
 #[derive(Clone, Default)]
 pub(crate) struct Capture {
@@ -134,6 +137,9 @@ impl Capture {
         let name = HeaderName::from_bytes(name).map_err(|_| "that can't be a header's name")?;
         let value =
             HeaderValue::from_bytes(value).map_err(|_| format!("`{name}` can't have such a value"))?;
+        if self.headers.len() == MAX_HEADERS {
+            return Err(format!("there are more than {MAX_HEADERS} headers"));
+        }
         self.headers.append(name, value);
         Ok(())
     }
@@ -246,6 +252,7 @@ mod tests {
             ("[1]", "neither"),
             ("{\"x-a\": ", "no JSON"),
             ("HTTP/1.1 401 Unauthorized\nx-a: b", "answer"),
+            (&(0..1001).map(|name| format!("{name}:\n")).collect::<String>(), "more than 1000 headers"),
         ] {
             let why = Capture::parse(wrong.as_bytes()).err().unwrap();
             assert!(why.contains(said) && !why.contains("hunter2"), "{wrong}: {why}");

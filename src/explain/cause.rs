@@ -80,6 +80,8 @@ causes! {
         "find what adds the second header on the way, and have it leave the first alone";
     HeaderMalformed, "header_malformed",
         "see whether the source's `provider` is the one that really sends";
+    ContentAmbiguous, "content_ambiguous",
+        "have the sender use IDs and values without such characters; what it signs could as well be another request";
     HeaderRenamed, "header_renamed",
         "have the proxy or framework pass headers on under their own names; if only the capture names them so, write them as they were";
     HeaderFolded, "header_folded",

@@ -254,20 +254,24 @@ fn altered_values(capture: &Capture, wanted: &[Vec<HeaderName>]) -> Vec<Hypothes
     ];
     table
         .into_iter()
-        .map(|(cause, text, change)| {
+        .filter_map(|(cause, text, change)| {
+            let mut is_other = false;
             let other = with(capture, |headers| {
                 for name in wanted.iter().flatten() {
-                    let value = headers.get(name).and_then(|value| value.to_str().ok());
-                    let value = value.and_then(|value| HeaderValue::from_str(&change(value)).ok());
+                    let value = capture.headers.get(name);
+                    let changed =
+                        value.and_then(|value| HeaderValue::from_str(&change(value.to_str().ok()?)).ok());
                     // Padding belongs to a signature alone, which is what the scheme reads first.
                     let fits = cause != Cause::SignatureEncoding
                         || wanted.first().is_some_and(|names| names.contains(name));
-                    if let Some(value) = value.filter(|_| fits) {
-                        headers.insert(name.clone(), value);
+                    // What is as it was stays: put in place, it would take a second header of the name away.
+                    if let Some(changed) = changed.filter(|changed| fits && Some(changed) != value) {
+                        headers.insert(name.clone(), changed);
+                        is_other = true;
                     }
                 }
             });
-            Hypothesis::request(cause, text, other)
+            is_other.then(|| Hypothesis::request(cause, text, other))
         })
         .collect()
 }

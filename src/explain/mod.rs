@@ -36,6 +36,7 @@ use crate::config::disclosed::Disclosed;
 use crate::config::{Authentication, Config, NamedKey, Source};
 use crate::handshake::token;
 use crate::pipeline::Rejection;
+use crate::signature::borders;
 use crate::signature::timestamp::TimestampPlace;
 use crate::signature::{Scheme, SignatureError, UnixSeconds};
 
@@ -162,6 +163,11 @@ fn explain_signed(case: &Case<'_>, mut report: Report, scheme: &Scheme, keys: &[
             published_all_the_same(case, &mut report);
             report.would_arrive(Arrival::of(case.source, case.capture));
             vec![only_the_time(case, scheme, error)]
+        }
+        (Err(error), None) if borders::are_the_fault(error) => {
+            published_all_the_same(case, &mut report);
+            let text = format!("the signature is right, but {error}");
+            vec![Finding::proven(Cause::ContentAmbiguous, text)]
         }
         (Err(error), None) => {
             published_all_the_same(case, &mut report);

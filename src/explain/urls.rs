@@ -17,10 +17,13 @@ use crate::signature::{Account, Content, Scheme};
 
 /// URLs that are tried.
 const MAX_URLS: usize = 300;
+/// Hosts that the head may name: proxies on the way are few.
+const MAX_HOSTS: usize = 16;
 
 /// The scheme, bound to every other URL that this one may have been sent to.
 pub(crate) fn hypotheses(case: &Case<'_>, scheme: &Scheme) -> Vec<Hypothesis> {
-    let signs_url = scheme.coverage.url;
+    // Twilio signs the URL, and what of it is covered is another question.
+    let signs_url = scheme.coverage.url || matches!(scheme.proof, Proof::Native(Native::Twilio { .. }));
     let Some(own) = case.disclosed.account.public_url.as_deref().filter(|_| signs_url) else {
         return Vec::new();
     };
@@ -127,7 +130,7 @@ fn authorities(case: &Case<'_>, own: &Parts<'_>) -> Vec<String> {
     let mut all = vec![own.authority.to_owned()];
     for name in ["host", "x-forwarded-host", "x-original-host"] {
         let values = case.capture.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        for value in values.flat_map(|value| value.split(',')) {
+        for value in values.flat_map(|value| value.split(',')).take(MAX_HOSTS) {
             // Only what is a host is shown.
             all.extend(value.trim().parse::<Authority>().ok().map(|authority| authority.to_string()));
         }

@@ -18,7 +18,7 @@ use crate::signature::Key;
 /// A provider signs with a key or two at a time, in each of its regions.
 pub const MAX_ENTRIES: usize = 64;
 
-/// How long a key that could not be got is not asked for again.
+/// How long a key that could not be got, or not been renewed, is not asked for again.
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Questions of one source in a second, and at once.
@@ -39,20 +39,34 @@ pub struct Cache {
 
 #[derive(Debug)]
 enum Entry {
-    Known { key: Arc<Key>, until: Instant, used: Instant },
-    Failed { why: Unavailable, until: Instant },
+    /// From `renew` on it is asked for again, while it is still used.
+    Known {
+        key: Arc<Key>,
+        until: Instant,
+        renew: Instant,
+        used: Instant,
+    },
+    Failed {
+        why: Unavailable,
+        until: Instant,
+    },
     Asked(Waiting),
 }
+
+/// Tells them.
+pub type Sender = watch::Sender<Option<Outcome>>;
 
 /// What a look has found.
 #[derive(Debug)]
 pub enum Look {
     /// The key, or why it can't be had now.
     Settled(Outcome),
+    /// The key, which whoever looked is to ask for once more, and to [`Cache::settle`].
+    Renew(Arc<Key>),
     /// Somebody asks for it.
     Asked(Waiting),
     /// Whoever looked is to ask for it, tell the outcome, and [`Cache::settle`].
-    Ask(watch::Sender<Option<Outcome>>, Waiting),
+    Ask(Sender, Waiting),
 }
 
 impl Cache {
@@ -65,9 +79,14 @@ impl Cache {
     /// Looks for a key.
     pub fn look(&mut self, wanted: &Wanted, now: Instant) -> Look {
         match self.entries.get_mut(wanted) {
-            Some(Entry::Known { key, until, used }) if now < *until => {
+            Some(Entry::Known { key, until, renew, used }) if now < *until => {
                 *used = now;
-                return Look::Settled(Ok(Arc::clone(key)));
+                if now < *renew {
+                    return Look::Settled(Ok(Arc::clone(key)));
+                }
+                // Not within the rate, which a flood of names uses up: there are few known keys, and each has its pause.
+                *renew = now + RETRY_AFTER;
+                return Look::Renew(Arc::clone(key));
             }
             Some(Entry::Failed { why, until }) if now < *until => return Look::Settled(Err(why.clone())),
             // A closed channel belongs to a task that ended without a word.
@@ -84,7 +103,8 @@ impl Cache {
         Look::Ask(sender, waiting)
     }
 
-    /// Keeps what was answered: a key, for as long as it is good, or that there is none.
+    /// Keeps what was answered: a key, for as long as it is good, or that there is none. A renewal in vain takes nothing away:
+    /// the key stays to the end of its time, within which a withdrawal is to be believed.
     pub fn settle(
         &mut self,
         wanted: &Wanted,
@@ -92,8 +112,13 @@ impl Cache {
         now: Instant,
     ) {
         let entry = match outcome {
-            Ok((key, good_for)) => Entry::Known { key, until: now + good_for, used: now },
-            Err(why) => Entry::Failed { why, until: now + RETRY_AFTER },
+            Ok((key, good_for)) => {
+                Entry::Known { key, until: now + good_for, renew: now + good_for * 3 / 4, used: now }
+            }
+            Err(why) => match self.entries.get(wanted) {
+                Some(Entry::Known { until, .. }) if now < *until => return,
+                _ => Entry::Failed { why, until: now + RETRY_AFTER },
+            },
         };
         self.entries.insert(wanted.clone(), entry);
     }
@@ -147,9 +172,28 @@ mod tests {
         assert!(matches!(cache.look(&wanted(1), begun), Look::Asked(_)));
         cache.settle(&wanted(1), Ok((key(), HOUR)), begun);
         drop(sender);
-        let last = begun + HOUR - Duration::from_millis(1);
+        let last = begun + HOUR * 3 / 4 - Duration::from_millis(1);
         assert!(matches!(cache.look(&wanted(1), last), Look::Settled(Ok(_))));
         assert!(matches!(cache.look(&wanted(1), begun + HOUR), Look::Ask(..)));
+    }
+
+    /// A provider that is away for a moment, or a flood of other names, must not hold up events whose key is known.
+    #[test]
+    fn a_key_is_renewed_before_its_end_and_used_meanwhile() {
+        let begun = Instant::now();
+        let mut cache = Cache::new(begun);
+        cache.settle(&wanted(1), Ok((key(), HOUR)), begun);
+        let due = begun + HOUR * 3 / 4;
+        while let Look::Ask(..) = cache.look(&wanted(cache.entries.len() + 1), due) {}
+        assert!(matches!(cache.look(&wanted(1), due), Look::Renew(_)), "whatever else is asked for");
+        assert!(matches!(cache.look(&wanted(1), due), Look::Settled(Ok(_))), "once");
+        cache.settle(&wanted(1), Err(Unavailable::NotAsked), due);
+        assert!(matches!(cache.look(&wanted(1), due + RETRY_AFTER), Look::Renew(_)));
+        cache.settle(&wanted(1), Ok((key(), HOUR)), due);
+        assert!(matches!(cache.look(&wanted(1), begun + HOUR), Look::Settled(Ok(_))));
+        let end = due + HOUR;
+        cache.settle(&wanted(1), Err(Unavailable::NotAsked), end - RETRY_AFTER);
+        assert!(matches!(cache.look(&wanted(1), end), Look::Ask(..)), "to its end");
     }
 
     #[test]

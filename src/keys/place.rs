@@ -77,13 +77,27 @@ pub struct Allowed {
     pub path: Pattern,
 }
 
-/// A text in which one `*` may stand for letters, digits and `-`, and in a path for `_` and `.` too.
+/// What stands in a host for the name of one of Amazon's regions. Not every name there is one of them: buckets, whose
+/// names and contents are their owners', are at `NAME.s3.amazonaws.com` and `NAME.s3-REGION.amazonaws.com`.
+pub const REGION: &str = "{region}";
+
+/// A text in which one thing may stand open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     before: String,
-    /// After the `*`, if there is one.
-    after: Option<String>,
-    extra: &'static str,
+    /// What stands open, and what comes after it.
+    open: Option<(Open, String)>,
+}
+
+/// What may stand where a pattern is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    /// `*` in a host: letters, digits and `-`.
+    Label,
+    /// [`REGION`] in a host, such as `us-east-1` and `us-gov-west-1`.
+    Region,
+    /// `*` in a path: letters, digits, `-`, `_` and `.`, but no two dots together.
+    Path,
 }
 
 impl PinnedUrl {
@@ -123,24 +137,28 @@ impl PinnedUrl {
 }
 
 impl Pattern {
-    /// A host: a name in lower case, in which one label, but none of the last two, may have a `*`.
+    /// A host: a name in lower case, in which one label, but none of the last two, may be `*` or [`REGION`].
     ///
     /// # Errors
     /// A sentence.
     pub fn host(text: &str) -> Result<Self, String> {
         let labels: Vec<&str> = text.split('.').collect();
+        let open = |label: &&str| ["*", REGION].contains(label);
         let legal = |label: &&str| {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            !label.is_empty() && label.len() <= 63 && (*label == "*" || label.chars().all(plain))
+            !label.is_empty() && label.len() <= 63 && (open(label) || label.chars().all(plain))
         };
         let (_, domain) = labels.split_at(labels.len().saturating_sub(2));
         let is_name = labels.last().is_some_and(|last| last.chars().all(|c| c.is_ascii_lowercase()));
-        if labels.len() < 2 || !labels.iter().all(legal) || !is_name || domain.contains(&"*") {
+        if labels.len() < 2 || !labels.iter().all(legal) || !is_name || domain.iter().any(open) {
             return Err(format!(
-                "`{text}` is no host: a name in lower case, in which `*` may stand for one of the first labels"
+                "`{text}` is no host: a name in lower case, in which `*` or `{REGION}` may stand for one of the first labels"
             ));
         }
-        Self::with(text, "")
+        match text.contains(REGION) {
+            true => Self::with(text, REGION, Open::Region),
+            false => Self::with(text, "*", Open::Label),
+        }
     }
 
     /// A path.
@@ -152,27 +170,49 @@ impl Pattern {
         if !text.starts_with('/') || text.contains("..") || !text.chars().all(legal) {
             return Err(format!("`{text}` is no path: it begins with `/`, and may have one `*`"));
         }
-        Self::with(text, "_.")
+        Self::with(text, "*", Open::Path)
     }
 
-    fn with(text: &str, extra: &'static str) -> Result<Self, String> {
-        let mut parts = text.split('*').map(str::to_owned);
-        let pattern = Self { before: parts.next().unwrap_or_default(), after: parts.next(), extra };
-        match parts.next() {
-            None => Ok(pattern),
-            Some(_) => Err(format!("`{text}` has more than one `*`")),
+    fn with(text: &str, mark: &str, open: Open) -> Result<Self, String> {
+        let (before, after) = match text.split_once(mark) {
+            None => (text, None),
+            Some((before, after)) => (before, Some(after)),
+        };
+        if [before, after.unwrap_or_default()].iter().any(|rest| rest.contains(['*', '{'])) {
+            return Err(format!("`{text}` has more than one `*` or `{REGION}`"));
         }
+        Ok(Self { before: before.to_owned(), open: after.map(|after| (open, after.to_owned())) })
     }
 
     fn matches(&self, text: &str) -> bool {
-        let Some(after) = &self.after else { return text == self.before };
+        let Some((open, after)) = &self.open else { return text == self.before };
         let between =
             text.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(after.as_str()));
-        between.is_some_and(|between| {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || self.extra.contains(c);
-            !between.is_empty() && !between.contains("..") && between.chars().all(plain)
-        })
+        between.is_some_and(|between| open.takes(between))
     }
+}
+
+impl Open {
+    fn takes(self, text: &str) -> bool {
+        let plain = |more: &str| {
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || more.contains(c))
+        };
+        match self {
+            Self::Label => plain(""),
+            Self::Region => is_region(text),
+            Self::Path => plain("_.") && !text.contains(".."),
+        }
+    }
+}
+
+/// Two letters for the part of the world, words, and a number.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [world, words @ .., number] = parts.as_slice() else { return false };
+    let word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    let is_number = (1..=2).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    world.len() == 2 && word(world) && !words.is_empty() && words.iter().all(word) && is_number
 }
 
 impl Allowed {
@@ -265,7 +305,11 @@ impl NamedBy {
 impl KeyIdIn {
     fn read(&self, message: &Message<'_>) -> Result<String, SignatureError> {
         let key_id = match self {
-            Self::Jwt(names) => jwt::key_id(message.header(names, &mut None)?),
+            // What may stand before it, such as `Bearer`, ends with a space, and a token has none.
+            Self::Jwt(names) => {
+                let value = message.header(names, &mut None)?;
+                value.rsplit(|octet| *octet == b' ').next().and_then(jwt::key_id)
+            }
             Self::Ebay(names) => Some(ebay::read(message.header(names, &mut None)?)?.kid.into_owned()),
         };
         // It becomes a part of a URL.

@@ -6,7 +6,7 @@ use super::*;
 
 fn sns() -> Allowed {
     Allowed {
-        hosts: ["sns.*.amazonaws.com", "sns.*.amazonaws.com.cn"]
+        hosts: ["sns.{region}.amazonaws.com", "sns.{region}.amazonaws.com.cn"]
             .map(|host| Pattern::host(host).unwrap())
             .into(),
         path: Pattern::path("/SimpleNotificationService-*.pem").unwrap(),
@@ -18,6 +18,7 @@ fn only_the_one_spelling_of_an_allowed_url_passes() {
     let allowed = sns();
     for url in [
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0a1b.pem",
+        "https://sns.us-gov-west-1.amazonaws.com/SimpleNotificationService-0a1b.pem",
         "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0a1b.pem",
     ] {
         assert_eq!(allowed.key(url).unwrap().as_str(), url);
@@ -28,6 +29,13 @@ fn only_the_one_spelling_of_an_allowed_url_passes() {
         "sns..amazonaws.com",
         "sns.a.b.amazonaws.com",
         "s3.us-east-1.amazonaws.com",
+        // A bucket with the name `sns`, whose owner could put any certificate into it.
+        "sns.s3.amazonaws.com",
+        "sns.s3-us-west-2.amazonaws.com",
+        "sns.s3-accelerate.amazonaws.com",
+        "sns.us-east.amazonaws.com",
+        "sns.us-1.amazonaws.com",
+        "sns.us-east-1a.amazonaws.com",
         "xsns.us-east-1.amazonaws.com",
         "sns.us-east-1.amazonaws.com.example.com",
         "sns.us-east-1.amazonaws.com.",
@@ -104,11 +112,15 @@ fn a_provider_file_can_pin_no_less_than_a_domain() {
         "a.*.*.example.com",
         "A.com",
         "a*.b.com",
+        "a.{region}.com",
+        "a{region}.b.example.com",
+        "*.{region}.example.com",
+        "{kid}.b.example.com",
         "",
     ] {
         assert!(Pattern::host(host).is_err(), "{host}");
     }
-    for host in ["api.paypal.com", "*.example.com", "sns.*.amazonaws.com.cn"] {
+    for host in ["api.paypal.com", "*.example.com", "a.*.example.com", "sns.{region}.amazonaws.com.cn"] {
         assert!(Pattern::host(host).is_ok(), "{host}");
     }
     for url in [
@@ -140,5 +152,20 @@ fn the_name_of_a_key_can_not_leave_its_place_in_the_url() {
     assert_eq!(wanted("9936-a_b").unwrap().url.as_str(), "https://api.ebay.com/key/9936-a_b");
     for kid in ["", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "{kid}", "é", &"a".repeat(129)] {
         assert!(matches!(wanted(kid), Err(SignatureError::Malformed(_))), "{kid}");
+    }
+}
+
+#[test]
+fn a_token_may_stand_behind_the_name_of_its_scheme() {
+    use base64::Engine as _;
+    let url = PinnedUrl::fixed("https://keys.example.com/get").unwrap();
+    let name = http::header::AUTHORIZATION;
+    let place = Place::Fixed { url, key_id: KeyIdIn::Jwt(vec![name.clone()]) };
+    let head = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"k1"}"#);
+    for before in ["", "Bearer "] {
+        let value = format!("{before}{head}.e30.c2ln").parse().unwrap();
+        let headers: HeaderMap = [(name.clone(), value)].into_iter().collect();
+        let wanted = place.wanted(&Message { headers: &headers, query: None, body: b"" }).unwrap();
+        assert_eq!(wanted.key_id.as_deref(), Some("k1"), "{before}");
     }
 }

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::answer::{self, Form};
-use super::cache::{Cache, Look};
+use super::cache::{Cache, Look, Sender};
 use super::fetch::{FetchError, Fetcher, Question};
 use super::place::{PinnedUrl, Place, Wanted};
 use crate::allowance::TokenBucket;
@@ -31,7 +31,7 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 const MAX_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where a provider's keys are, and how they are written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Where.
     pub place: Place,
@@ -62,6 +62,7 @@ pub enum Access {
 }
 
 /// An account with a provider.
+#[derive(PartialEq, Eq)]
 pub struct Credentials {
     /// Its name.
     pub client_id: Zeroizing<String>,
@@ -139,6 +140,12 @@ impl KeySource {
         })
     }
 
+    /// Whether `other` would ask the same, in the same name.
+    #[must_use]
+    pub fn asks_as(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.credentials == other.credentials
+    }
+
     /// Where the keys are.
     #[must_use]
     pub fn place(&self) -> &Place {
@@ -155,20 +162,17 @@ impl KeySource {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<Arc<Key>, Unavailable> {
-        let mut waiting = match self.lock().look(&wanted, Instant::now()) {
+        // The lock is free again before anything is asked.
+        let look = self.lock().look(&wanted, Instant::now());
+        let mut waiting = match look {
             Look::Settled(outcome) => return outcome,
+            Look::Renew(key) => {
+                self.begin_to_ask(fetcher, wanted, None);
+                return Ok(key);
+            }
             Look::Asked(waiting) => waiting,
             Look::Ask(sender, waiting) => {
-                let (keys, fetcher) = (Arc::clone(self), Arc::clone(fetcher));
-                tokio::spawn(async move {
-                    let outcome = keys.ask(&fetcher, &wanted).await;
-                    if let Err(error) = &outcome {
-                        tracing::warn!(reason = %error, "a provider's key can't be had");
-                    }
-                    keys.lock().settle(&wanted, outcome.clone(), Instant::now());
-                    // Nobody need wait any more.
-                    let _ = sender.send(Some(outcome.map(|(key, _)| key)));
-                });
+                self.begin_to_ask(fetcher, wanted, Some(sender));
                 waiting
             }
         };
@@ -178,6 +182,22 @@ impl KeySource {
             Ok(Ok(Some(outcome))) => outcome.clone(),
             _ => Err(Unavailable::TimedOut),
         }
+    }
+
+    /// Asks in a task of its own, keeps the outcome, and tells those who wait for it.
+    fn begin_to_ask(self: &Arc<Self>, fetcher: &Arc<Fetcher>, wanted: Wanted, sender: Option<Sender>) {
+        let (keys, fetcher) = (Arc::clone(self), Arc::clone(fetcher));
+        tokio::spawn(async move {
+            let outcome = keys.ask(&fetcher, &wanted).await;
+            if let Err(error) = &outcome {
+                tracing::warn!(reason = %error, "a provider's key can't be had");
+            }
+            keys.lock().settle(&wanted, outcome.clone(), Instant::now());
+            if let Some(sender) = sender {
+                // Nobody need wait any more.
+                let _ = sender.send(Some(outcome.map(|(key, _)| key)));
+            }
+        });
     }
 
     /// Asks for `url`, of whose answer nothing is kept, as often as may be.

@@ -14,7 +14,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::app::App;
 use crate::config::units::show_instant;
-use crate::config::validate;
+use crate::config::{Config, validate};
 use crate::keys::test_server::{Asked, Server, status};
 use crate::pipeline::limits::Arrival;
 use crate::pipeline::{Accepted, Rejection, accept, source};
@@ -39,11 +39,14 @@ const SNS: &str = "sources:
     respond_within: 3s
 ";
 
-fn app(sources: &str, server: &Server) -> std::sync::Arc<App> {
+fn config(sources: &str) -> Config {
     let text = format!("kafka: {{ bootstrap.servers: 127.0.0.1:1 }}\n{sources}");
     let env = |name: &str| Some(format!("value of {name}"));
-    let config = validate::parse("test", &text, &env).unwrap_or_else(|faults| panic!("{faults}"));
-    App::asking_by(&config, server.fetcher()).unwrap()
+    validate::parse("test", &text, &env).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn app(sources: &str, server: &Server) -> std::sync::Arc<App> {
+    App::asking_by(&config(sources), server.fetcher()).unwrap()
 }
 
 async fn send(app: &App, headers: &[(String, String)], body: Vec<u8>) -> Result<Accepted, Rejection> {
@@ -104,6 +107,24 @@ async fn a_request_is_verified_by_the_key_that_is_fetched() {
     let outcome = send(&app, &[], body).await;
     assert!(matches!(outcome, Err(Rejection::SignatureMissing(_))), "{outcome:?}");
     assert_eq!(server.asked().len(), 2);
+}
+
+/// A rotated secret of another source must not make this one depend on its provider.
+#[tokio::test]
+async fn known_keys_outlive_a_reload_unless_they_would_be_asked_for_otherwise() {
+    let (headers, body, keys) = ebay();
+    let server = ebay_server(keys).await;
+    let app = app(EBAY, &server);
+    for (sources, asked) in [
+        (EBAY.to_owned(), 2),
+        (format!("{EBAY}    topics: {{ '*': other }}\n"), 2),
+        (EBAY.replace("env: SECRET", "env: OTHER"), 4),
+        (EBAY.replace("/k/{kid}", "/k/{kid}/v2"), 6),
+    ] {
+        app.put_sources_in_place(config(&sources).sources);
+        let _ = send(&app, &headers, body.clone()).await;
+        assert_eq!(server.asked().len(), asked, "{sources}");
+    }
 }
 
 /// What names no key at all is not genuine, and so a matter for `report_only`; a key that can't be had is not.

@@ -13,6 +13,19 @@ use std::borrow::Cow;
 use super::content::Part;
 use super::error::SignatureError;
 
+const ENDS_EARLY: SignatureError = SignatureError::Malformed(
+    "a signed value, such as the message ID, has in it what ends it in the signed content",
+);
+const NO_DOCUMENT: SignatureError = SignatureError::Malformed(
+    "the body, beside which nothing marks its border in the signed content, is no JSON object or array",
+);
+
+/// Whether a request is refused for its borders alone: they are looked at when its signature has been found right.
+#[must_use]
+pub(crate) fn are_the_fault(error: &SignatureError) -> bool {
+    [ENDS_EARLY, NO_DOCUMENT].contains(error)
+}
+
 /// Checks a request's values. `pieces` are those of `parts`, one for one.
 pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), SignatureError> {
     let body = parts.iter().position(|part| *part == Part::Body);
@@ -29,9 +42,7 @@ pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), Sign
             Some(_) => value.iter().all(is_of_identifiers),
         };
         if !is_plain {
-            return Err(SignatureError::Malformed(
-                "a signed value, such as the message ID, has in it what ends it in the signed content",
-            ));
+            return Err(ENDS_EARLY);
         }
     }
     // A query and a body may have each other's literals: the one has no octet that the other begins or ends with.
@@ -41,17 +52,24 @@ pub(super) fn check(parts: &[Part], pieces: &[Cow<'_, [u8]>]) -> Result<(), Sign
         && (has_query || parts.windows(2).any(needs_document))
         && !is_document(&pieces[body])
     {
-        return Err(SignatureError::Malformed(
-            "the body, beside which nothing marks its border in the signed content, is no JSON object or array",
-        ));
+        return Err(NO_DOCUMENT);
     }
     Ok(())
 }
 
-/// Two values between which no border can be told, in a template.
+/// Values between which no border can be told, in a template.
 pub(super) fn open(parts: &[Part]) -> Option<String> {
-    let pair = parts.windows(2).find(|pair| pair.iter().all(is_free))?;
-    Some(format!("{}{}", pair[0], pair[1]))
+    let shown = |parts: &[Part]| parts.iter().map(Part::to_string).collect();
+    // A checksum has no fixed length, and whoever writes the body chooses it; a query may hold whatever follows it.
+    let begins = |part: &Part| {
+        is_free(part) || matches!(part, Part::BodyCrc32 | Part::Url { .. } | Part::Query { .. })
+    };
+    let ends = |part: &Part| is_free(part) || *part == Part::BodyCrc32;
+    let pair = parts.windows(2).find(|pair| begins(&pair[0]) && ends(&pair[1]));
+    // What has a form of its own can be found at another place, if both sides of it are free.
+    let between = |part: &Part| matches!(part, Part::Timestamp | Part::BodySha256Hex);
+    let three = parts.windows(3).find(|three| is_free(&three[0]) && between(&three[1]) && is_free(&three[2]));
+    pair.map(shown).or_else(|| three.map(shown))
 }
 
 /// Whether a value has no form of its own.
@@ -109,6 +127,26 @@ mod tests {
         }
         // Providers end a body with a newline at times.
         assert!(filled("{url}{body}", "n", "z", Some("a=b"), "[1]\n").is_some());
+    }
+
+    #[test]
+    fn a_template_without_borders_is_told() {
+        for (template, border) in [
+            ("{id}{header:b}{body}", Some("{id}{header:b}")),
+            ("{header:a}{body_crc32}", Some("{header:a}{body_crc32}")),
+            ("{body_crc32}{header:a}", Some("{body_crc32}{header:a}")),
+            ("{body}{url}{header:b}", Some("{url}{header:b}")),
+            ("{header:a}{body_sha256_hex}{header:b}", Some("{header:a}{body_sha256_hex}{header:b}")),
+            ("{id}{timestamp}{header:b}.{body}", Some("{id}{timestamp}{header:b}")),
+            ("{id}{timestamp}{body}", None),
+            ("{header:a}{body_sha256_hex}.{header:b}", None),
+            ("{header:a}{body_sha256_hex}", None),
+            ("{header:a}|{body_crc32}|{header:b}", None),
+            ("{method}{url}{body}{timestamp}", None),
+            ("{header:a}{url}{body}", None),
+        ] {
+            assert_eq!(Content::parse(template).unwrap().open_border().as_deref(), border, "{template}");
+        }
     }
 
     proptest! {

@@ -198,11 +198,15 @@ impl Content {
         borders::open(&self.parts)
     }
 
-    /// Whether the timestamp is followed by a value, with nothing between them.
+    /// Whether the timestamp is followed by a value, with nothing between them, or by what a date may go on with: a
+    /// fraction or a zone.
     #[must_use]
     pub fn is_open_after_timestamp(&self) -> bool {
         let mut parts = self.parts.iter().skip_while(|part| **part != Part::Timestamp).skip(1);
-        parts.next().is_some_and(|part| !matches!(part, Part::Literal(_)))
+        parts.next().is_some_and(|part| match part {
+            Part::Literal(text) => text.starts_with(['.', '+', '-', 'Z', 'z']),
+            _ => true,
+        })
     }
 
     /// Whether what was filled in can be read back in one way alone.
@@ -401,6 +405,21 @@ mod tests {
             "{env:HOME}",
         ] {
             assert!(Content::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// `2026-01-01T00:00:00.5Z.{}` would be a date and `{}`, or a date without a zone and `5Z.{}`.
+    #[test]
+    fn a_date_ends_where_it_can_not_go_on() {
+        for (template, is_open) in [
+            ("{timestamp}{body}", true),
+            ("{timestamp}.{body}", true),
+            ("{timestamp}-{body}", true),
+            ("{timestamp}:{body}", false),
+            ("{timestamp}|{body}", false),
+            ("{body}.{timestamp}", false),
+        ] {
+            assert_eq!(Content::parse(template).unwrap().is_open_after_timestamp(), is_open, "{template}");
         }
     }
 

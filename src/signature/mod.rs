@@ -6,7 +6,7 @@
 //! servers bring. What a provider's scheme *is* stands as data in `config/providers/`; what a template cannot say
 //! in [`native`].
 
-mod borders;
+pub(crate) mod borders;
 pub mod content;
 pub mod coverage;
 mod describe;

@@ -363,6 +363,15 @@ fn headers_that_were_altered_on_the_way() {
         "`svix-signature` is there 2 times, and the first is what was signed",
     );
     assert_eq!(told.json["error"], "header_repeated");
+    let mut doubled = genuine.clone();
+    doubled.headers.push(("svix-signature".to_owned(), signature.clone()));
+    let told = assert_cause(&doubled, "header_repeated", "is there 2 times");
+    assert_eq!(
+        told.json["causes"].as_array().map(Vec::len),
+        Some(1),
+        "nothing is quoted or folded: {}",
+        told.text
+    );
     let joined = genuine.clone().header("svix-id", "msg_1, msg_2");
     assert_cause(
         &joined,
@@ -414,6 +423,16 @@ fn another_public_url() {
         let told = assert_cause(&captured, "public_url", said);
         assert!(!told.text.contains("hunter2") && !told.json.to_string().contains("hunter2"));
     }
+}
+
+/// The fields follow the URL with nothing between them, so that it is signed, and yet not covered.
+#[test]
+fn another_public_url_of_a_form() {
+    let signature = STANDARD.encode(mac(TEXT.as_bytes(), &[b"http://hooks.example.com/in/phonedTo+1"]));
+    let headers =
+        [("X-Twilio-Signature", &*signature), ("Content-Type", "application/x-www-form-urlencoded")];
+    let captured = Captured::new("phoned", &headers, b"To=%2B1");
+    assert_cause(&captured, "public_url", "its scheme is `http`, not `https`");
 }
 
 #[test]

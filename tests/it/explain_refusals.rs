@@ -92,3 +92,14 @@ fn a_secret_that_is_told_is_found() {
     }
     assert_eq!(captured.secret_in("nothing of the kind"), None);
 }
+
+#[test]
+fn what_is_signed_could_be_another_request() {
+    let signature = format!("v1,{}", STANDARD.encode(standard(SHOP_KEY, "msg.1", T, BODY)));
+    let headers = [("svix-id", "msg.1"), ("svix-timestamp", T), ("svix-signature", &*signature)];
+    let told = Captured::new("shop", &headers, BODY).explained();
+    assert_eq!((told.code, &told.json["cause"]), (1, &"content_ambiguous".into()), "{}", told.text);
+    assert_eq!(told.json["causes"].as_array().map(Vec::len), Some(1), "{}", told.text);
+    assert!(told.text.contains("the signature is right, but a signed value, such as the message ID,"));
+    assert!(!told.text.contains("No known mistake"), "{}", told.text);
+}

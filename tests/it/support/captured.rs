@@ -55,6 +55,10 @@ sources:
       signature: { header: X-Sig, algorithm: hmac-sha256, encoding: base64, content: '{url}{body}' }
     public_url: https://hooks.example.com/in/called
     secrets: [{ env: TEXT }]
+  phoned:
+    provider: { extends: twilio, signature: { algorithm: hmac-sha256 } }
+    public_url: https://hooks.example.com/in/phoned
+    secrets: [{ env: TEXT }]
   token:
     provider:
       signature: { header: X-Token, algorithm: token }
