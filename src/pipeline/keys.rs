@@ -9,14 +9,16 @@ use std::sync::Arc;
 use super::Rejection;
 use super::body::Received;
 use crate::app::App;
-use crate::signature::{Key, Message, SignatureError};
+use crate::config::Authentication;
+use crate::signature::{Key, Message, SignatureError, UnixSeconds};
 
 /// A whole request, with the key to verify it by.
 #[derive(Debug)]
 #[must_use]
 pub struct Keyed {
     pub(super) request: Received,
-    /// Of the provider, where the source has none of its own; or why the request names none that may be asked for.
+    /// Of the provider, where the source has none of its own; or what is wrong with the request whatever the key, such
+    /// as that it names none that may be asked for.
     pub(super) fetched: Result<Option<Arc<Key>>, SignatureError>,
 }
 
@@ -36,12 +38,26 @@ pub async fn gather(app: &App, request: Received) -> Result<Keyed, Rejection> {
         return Ok(Keyed::by_own_keys(request));
     };
     let message = Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
+    if let Some(why) = refused_without_a_key(&request, &message) {
+        return Ok(Keyed { request, fetched: Err(why) });
+    }
     let wanted = match keys.place().wanted(&message) {
         Ok(wanted) => wanted,
         Err(why) => return Ok(Keyed { request, fetched: Err(why) }),
     };
     let key = Arc::clone(keys).key(app.fetcher(), wanted, request.ticket.deadline).await?;
     Ok(Keyed { request, fetched: Ok(Some(key)) })
+}
+
+/// What is wrong with the request whatever the key: for such a one the provider is not asked, or anybody could have it
+/// asked until genuine requests find no room.
+fn refused_without_a_key(request: &Received, message: &Message<'_>) -> Option<SignatureError> {
+    let Authentication::Signed { scheme, .. } = &request.ticket.source.authentication else { return None };
+    let now = UnixSeconds::from_system_time(request.ticket.arrived.wall);
+    match scheme.verify(std::iter::empty(), message, now) {
+        Ok(_) | Err(SignatureError::Mismatch { .. }) => None,
+        Err(why) => Some(why),
+    }
 }
 
 #[cfg(test)]

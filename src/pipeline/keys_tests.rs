@@ -221,6 +221,27 @@ async fn a_subscription_of_ones_own_topic_is_confirmed() {
     assert_eq!(confirmations(&server), 1);
 }
 
+/// Whoever floods a source must not use up what genuine requests need to have a key asked for.
+#[tokio::test]
+async fn nothing_is_asked_for_a_request_that_no_key_would_prove() {
+    let server = sns_server(StatusCode::OK).await;
+    let app = app(SNS, &server);
+    let mut unsigned = sns(&[]);
+    unsigned["Signature"] = "not base64!".into();
+    for message in [
+        sns(&[("Timestamp", "2020-01-01T00:00:00.000Z")]),
+        sns(&[("TopicArn", "arn:aws:sns:us-east-1:1:theirs")]),
+        unsigned,
+    ] {
+        let outcome = post(&app, &message).await;
+        assert!(
+            matches!(&outcome, Err(why) if why.status().code() == StatusCode::UNAUTHORIZED),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(server.asked().len(), 0);
+}
+
 #[tokio::test]
 async fn a_confirmation_that_fails_is_a_503() {
     let server = sns_server(StatusCode::INTERNAL_SERVER_ERROR).await;
