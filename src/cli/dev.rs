@@ -16,7 +16,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::tail::Tail;
-use super::{fail, say, send};
+use super::{event, fail, say, send};
 use crate::app::App;
 use crate::config::{Config, preset};
 use crate::config::{catalogue, validate};
@@ -146,10 +146,10 @@ async fn samples(app: &App, address: SocketAddr, tail: &Tail) -> Result<(), Stri
     wait_until("Kafka is not ready", || app.is_ready()).await?;
     for name in FIRST_FIVE {
         let provider = catalogue::named(name)?;
-        let request = send::sign(
+        let request = event::sign(
             &provider,
             &secret_of(name).unwrap_or_default(),
-            send::Event::default(),
+            event::Event::default(),
             SystemTime::now(),
         )?;
         let url = format!("http://{address}/webhooks/{name}");

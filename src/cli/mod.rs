@@ -6,6 +6,8 @@
 pub mod check;
 pub mod completions;
 pub mod dev;
+mod draft;
+mod event;
 pub mod explain;
 pub mod providers;
 pub mod send;
