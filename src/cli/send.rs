@@ -29,16 +29,17 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// What to send, and where.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    hookbridge send --provider svix --secret whsec_... --url http://127.0.0.1:8080/webhooks/svix\n  \
-    hookbridge send --provider generic-hex --secret ... --type payment.refunded --data '{\"amount\":1}'")]
+    hookbridge send --provider stripe                                   # to `hookbridge dev`\n  \
+    hookbridge send --provider svix --secret whsec_... --url https://hooks.example.com/webhooks/svix\n  \
+    hookbridge send --provider generic-hex --type payment.refunded --data '{\"amount\":1}'")]
 pub struct Send {
     /// The preset whose provider to be.
     #[arg(long, value_name = "PRESET")]
     provider: String,
     /// The shared secret, as the provider shows it. Better given by the environment: arguments can be seen
-    /// by other users of this machine.
+    /// by other users of this machine. The default is the well-known one that `hookbridge dev` has for the preset.
     #[arg(long, env = "HOOKBRIDGE_SECRET", hide_env_values = true)]
-    secret: String,
+    secret: Option<String>,
     /// The event type. It is put where the provider has it, in several places if it is joined of them
     /// (`issues.opened` of github); the default is the preset's example.
     #[arg(long = "type", value_name = "TYPE")]
@@ -51,12 +52,23 @@ pub struct Send {
     /// the preset's example.
     #[arg(long)]
     data: Option<String>,
-    /// Where to post it. Default: http://127.0.0.1:8080/webhooks/{PRESET}.
-    #[arg(long)]
+    /// Where to post it. The default is where `hookbridge dev` listens: http://127.0.0.1:8080/webhooks/{PRESET}.
+    #[arg(long, value_parser = whole_url)]
     url: Option<Uri>,
     /// A further header, as `Name: value`. Can be given several times.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
+}
+
+/// Where something can be posted to.
+fn whole_url(text: &str) -> Result<Uri, String> {
+    let is_whole = |url: &Uri| {
+        let scheme = matches!(url.scheme_str(), Some("http" | "https"));
+        scheme && url.host().is_some_and(|host| !host.is_empty())
+    };
+    text.parse().ok().filter(is_whole).ok_or_else(|| {
+        "it must be a whole http or https URL, such as http://127.0.0.1:8080/webhooks/svix".to_owned()
+    })
 }
 
 pub(super) fn run(send: &Send) -> ExitCode {
@@ -78,7 +90,11 @@ pub(super) fn run(send: &Send) -> ExitCode {
 }
 
 fn prepare(send: &Send) -> Result<(Uri, SignedRequest), String> {
-    let provider = catalogue::named(&send.provider)?;
+    let provider = catalogue::entry(&send.provider)?;
+    let well_known = provider.development_secret().map(Zeroizing::new).ok_or_else(|| {
+        format!("only the provider can sign as {} does: it has the private key", send.provider)
+    })?;
+    let secret = send.secret.clone().map_or(well_known, Zeroizing::new);
     let url = match &send.url {
         Some(url) => url.clone(),
         None => format!("http://127.0.0.1:8080/webhooks/{}", send.provider)
@@ -87,7 +103,7 @@ fn prepare(send: &Send) -> Result<(Uri, SignedRequest), String> {
     };
     let data = send.data.as_deref().map(read_data).transpose()?;
     let event = Event { id: send.id.as_deref(), event_type: send.event_type.as_deref(), data };
-    let mut request = sign(&provider, &Zeroizing::new(send.secret.clone()), event, SystemTime::now())?;
+    let mut request = sign(&provider.file, &secret, event, SystemTime::now())?;
     for header in &send.headers {
         let (name, value) =
             header.split_once(':').ok_or_else(|| format!("`{header}` is no header; write `Name: value`"))?;

@@ -74,6 +74,12 @@ impl Entry {
         Some(format!("{}{encoded}", variant.key_format.strip_prefix.as_deref().unwrap_or_default()))
     }
 
+    /// The secret of the development source of this preset: well known, and as the provider writes its own. None where the
+    /// provider alone can sign.
+    pub(crate) fn development_secret(&self) -> Option<String> {
+        self.secret_of(&format!("hookbridge development secret for {}", self.name))
+    }
+
     /// What a source could say about itself so that every scheme can be tried, and `send` and `dev` agree on it.
     pub(crate) fn account(&self) -> Account {
         self.needs.example(&self.name)
