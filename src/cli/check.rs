@@ -9,6 +9,7 @@ use crate::config::diagnostic::write_diagnostic;
 use crate::config::units::{show_bytes, show_duration};
 use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
 use crate::expression::Expression;
+use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
 use crate::topic::{Pattern, Target};
 
@@ -172,13 +173,7 @@ fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime
 }
 
 fn write_handshakes(out: &mut String, source: &Source) -> std::fmt::Result {
-    let mut asked: Vec<&str> = Vec::new();
-    for handshake in source.handshakes.list() {
-        let how = handshake.asked.describe();
-        if !asked.contains(&how) {
-            asked.push(how);
-        }
-    }
+    let asked = Asked::kinds(source.handshakes.list());
     if !asked.is_empty() {
         writeln!(out, "  handshakes  {}", asked.join("; "))?;
     }

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod providers;
 pub mod send;
 pub mod serve;
+mod snippet;
 mod tail;
 
 use std::ffi::OsString;

@@ -13,6 +13,7 @@ use super::preset;
 use super::provider::{self, ProviderFile};
 use super::raw::RawProvider;
 use super::scheme::Binding;
+use crate::handshake::{Handshake, Value};
 use crate::signature::key::{KeyEncoding, KeyUse};
 use crate::signature::scheme::Proof;
 use crate::signature::{Account, Content};
@@ -30,13 +31,15 @@ pub struct Entry {
     pub needs: Needs,
 }
 
-/// What a source has to say about itself, because its provider's scheme signs it.
+/// What a source has to say about itself, because its provider's scheme signs it, or its handshakes need it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// The URL that the provider posts to.
     pub public_url: bool,
     /// Parameters, by name.
     pub parameters: Vec<String>,
+    /// The token that the provider's handshakes bring.
+    pub handshake_token: bool,
 }
 
 impl Needs {
@@ -44,10 +47,29 @@ impl Needs {
         let signature = raw.signature.as_ref();
         let content = signature.and_then(|signature| Content::parse(signature.content.as_deref()?).ok());
         let twilio = signature.is_some_and(|s| s.native == Some(super::raw::RawNative::Twilio));
-        Self {
-            public_url: twilio || content.as_ref().is_some_and(Content::has_url),
-            parameters: content.iter().flat_map(Content::parameters).map(str::to_owned).collect(),
+        let mut parameters: Vec<String> = Vec::new();
+        for name in content.iter().flat_map(Content::parameters) {
+            if !parameters.iter().any(|other| other == name) {
+                parameters.push(name.to_owned());
+            }
         }
+        let public_url = twilio || content.as_ref().is_some_and(Content::has_url);
+        Self { public_url, parameters, handshake_token: false }
+    }
+
+    /// With what the provider's handshakes need.
+    fn and_of(mut self, handshakes: &[Handshake]) -> Self {
+        self.handshake_token = handshakes.iter().any(Handshake::needs_token);
+        for handshake in handshakes {
+            handshake.answer.visit(&mut |value| match value {
+                Value::PublicUrl => self.public_url = true,
+                Value::Parameter(name) if !self.parameters.contains(name) => {
+                    self.parameters.push(name.clone());
+                }
+                _ => {}
+            });
+        }
+        self
     }
 
     fn example(&self, name: &str) -> Account {
@@ -102,6 +124,7 @@ pub(crate) fn entry(name: &str) -> Result<Entry, String> {
     let raw = find(name)?;
     let needs = Needs::of(&raw);
     let file = checked(name, &raw, &needs.example(name))?;
+    let needs = needs.and_of(&file.handshakes);
     Ok(Entry { name: name.to_owned(), raw, file, needs })
 }
 
@@ -155,6 +178,7 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Entry, Invalid> {
         let account = needs.example("custom");
         let binding = Binding { account: &account, at: &root };
         let checked = provider::check(&mut check, &root, "custom", &raw, Some(&binding))?;
+        let needs = needs.and_of(&checked.handshakes);
         Some(Entry { name: file.to_owned(), raw, file: checked, needs })
     });
     let (errors, _) = faults.into_sorted();
