@@ -11,10 +11,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::snippet::snippet;
-use super::{EXIT_CONFIGURATION, fail, say};
+use super::{EXIT_CONFIGURATION, fail, say, warn};
 use crate::config::catalogue::{self, Entry};
 use crate::config::units::show_duration;
-use crate::config::{preset, raw};
+use crate::config::{own_provider, preset, raw};
 use crate::expression::Expression;
 use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
@@ -189,12 +189,13 @@ fn check(options: &Check) -> ExitCode {
     if let Err(error) = read {
         return fail(&format!("{name} can't be read: {error}"), ExitCode::from(EXIT_CONFIGURATION));
     }
-    match catalogue::read(&name, &text) {
+    match own_provider::read(&name, &text) {
         Err(invalid) => {
             eprintln!("{invalid}");
             ExitCode::from(EXIT_CONFIGURATION)
         }
-        Ok(entry) => {
+        Ok((entry, warnings)) => {
+            warn(&name, &warnings);
             say(format_args!("{name} is valid.\n"));
             say(explain(&entry, "").trim_end());
             ExitCode::SUCCESS

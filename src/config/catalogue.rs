@@ -1,13 +1,14 @@
-//! Providers outside any configuration: the presets, and files that a user writes.
+//! Presets outside any configuration.
 //!
-//! Takes a preset's name, or a provider file's text. Gives what it says, complete and checked, as it would be checked
-//! for a source. A scheme that signs what a source says about itself gets an example of it.
+//! Takes a preset's name. Gives what it says, complete and checked, as it would be checked for a source. A scheme that
+//! signs what a source says about itself gets an example of it. Files that a user writes are left to
+//! [`super::own_provider`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::checker::Checker;
-use super::diagnostic::{Diagnostics, Invalid, Path, did_you_mean};
+use super::diagnostic::{Diagnostics, Invalid, Path};
 use super::document::Document;
 use super::preset;
 use super::provider::{self, ProviderFile};
@@ -43,7 +44,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    fn of(raw: &RawProvider) -> Self {
+    pub(super) fn of(raw: &RawProvider) -> Self {
         let signature = raw.signature.as_ref();
         let content = signature.and_then(|signature| Content::parse(signature.content.as_deref()?).ok());
         let twilio = signature.is_some_and(|s| s.native == Some(super::raw::RawNative::Twilio));
@@ -58,7 +59,7 @@ impl Needs {
     }
 
     /// With what the provider's handshakes need.
-    fn and_of(mut self, handshakes: &[Handshake]) -> Self {
+    pub(super) fn and_of(mut self, handshakes: &[Handshake]) -> Self {
         self.handshake_token = handshakes.iter().any(Handshake::needs_token);
         for handshake in handshakes {
             handshake.answer.visit(&mut |value| match value {
@@ -72,7 +73,7 @@ impl Needs {
         self
     }
 
-    fn example(&self, name: &str) -> Account {
+    pub(super) fn example(&self, name: &str) -> Account {
         Account {
             public_url: Some(format!("https://hooks.example.com/webhooks/{name}")),
             parameters: self.parameters.iter().map(|name| (name.clone(), "example".to_owned())).collect(),
@@ -137,8 +138,7 @@ pub(crate) fn for_account(name: &str, account: &Account) -> Result<ProviderFile,
 }
 
 fn find(name: &str) -> Result<RawProvider, String> {
-    let names: Vec<&str> = preset::names().collect();
-    preset::find(name).map_err(|why| format!("{why}: {}", did_you_mean(name, &names)))
+    preset::find(name).map_err(|why| format!("{why}: {}", preset::hint(name)))
 }
 
 fn checked(name: &str, raw: &RawProvider, account: &Account) -> Result<ProviderFile, String> {
@@ -151,39 +151,5 @@ fn checked(name: &str, raw: &RawProvider, account: &Account) -> Result<ProviderF
     match checked {
         Some(checked) if errors.is_empty() => Ok(checked),
         _ => Err(Invalid { file: name.to_owned(), errors, files: Vec::new() }.to_string()),
-    }
-}
-
-/// A provider file of the user's own, called `file`.
-///
-/// # Errors
-/// Every fault in it.
-pub(crate) fn read(file: &str, text: &str) -> Result<Entry, Invalid> {
-    let mut faults = Diagnostics::default();
-    let entry = Document::parse(text, &mut faults).and_then(|mut document| {
-        let own: RawProvider = document.read(&mut faults);
-        let mut check = Checker::new(&document, &mut faults);
-        let root = Path::root();
-        let wanted = own.extends.clone();
-        let raw = match preset::complete(own) {
-            Ok(raw) => raw,
-            Err(why) => {
-                let names: Vec<&str> = preset::names().collect();
-                let hint = did_you_mean(wanted.as_deref().unwrap_or_default(), &names);
-                check.error_with(&root.key("extends"), (why, hint));
-                return None;
-            }
-        };
-        let needs = Needs::of(&raw);
-        let account = needs.example("custom");
-        let binding = Binding { account: &account, at: &root };
-        let checked = provider::check(&mut check, &root, "custom", &raw, Some(&binding))?;
-        let needs = needs.and_of(&checked.handshakes);
-        Some(Entry { name: file.to_owned(), raw, file: checked, needs })
-    });
-    let (errors, _) = faults.into_sorted();
-    match entry {
-        Some(entry) if errors.is_empty() => Ok(entry),
-        _ => Err(Invalid { file: file.to_owned(), errors, files: Vec::new() }),
     }
 }

@@ -169,6 +169,8 @@ fn every_fault_is_reported_at_once_and_nothing_is_bound() {
         let count = done.stderr.matches(": error: ").count();
         assert_eq!(count, FAULTS.len(), "no more and no fewer:\n{}", done.stderr);
         assert!(done.stderr.contains("16 errors in"), "{}", done.stderr);
+        // `check` would have started nothing in any case.
+        assert_eq!(done.stderr.contains("nothing was started"), command == "serve", "{}", done.stderr);
         assert!(!done.stderr.contains("hunter2") && !done.stderr.contains(PLANTED), "{}", done.stderr);
     }
 }
