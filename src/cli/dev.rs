@@ -149,8 +149,8 @@ async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<T
                 false => format!(" --url http://{address}/webhooks/NAME"),
             };
             say(format!(
-                "`{this} send --provider NAME{elsewhere}` sends an example of any of {} presets; `{this} providers` \
-                 lists them. Ctrl-C ends it.",
+                "`{this} send --provider NAME{elsewhere}` sends an example of any of {} presets,\n\
+                 which `{this} providers` lists. Ctrl-C ends it.",
                 served().count()
             ));
         }

@@ -1,3 +1,5 @@
+//! Every preset, as `send` and `dev` post it: genuine, and with the ID and the type that were asked for.
+
 use http::Uri;
 
 use super::super::send::with_query;
