@@ -105,15 +105,11 @@ async fn develop(dev: &Dev) -> Result<Ended, String> {
 
     // What takes time comes after the first lines.
     let topics = topics(&config)?;
+    let mut reader = config.kafka.client_config();
     match &embedded {
-        Some(embedded) => {
-            for topic in &topics {
-                embedded.create_topic(topic).map_err(|error| format!("{topic} can't be created: {error}"))?;
-            }
-        }
+        Some(embedded) => embedded.create_what_is_read(&mut reader),
         None => create_topics(&config, &topics).await?,
     }
-    let reader = config.kafka.client_config();
     let tail = tokio::task::spawn_blocking(move || Tail::start(reader, &topics))
         .await
         .map_err(|error| error.to_string())?
