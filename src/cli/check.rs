@@ -4,25 +4,20 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::{ConfigFile, load, say};
-use crate::config::diagnostic::write_diagnostic;
+use super::{ConfigFile, or_say_why, say, warn};
 use crate::config::units::{show_bytes, show_duration};
-use crate::config::{Authentication, Config, KeyFrom, Source, Unmapped};
+use crate::config::{self, Authentication, Config, KeyFrom, Source, Unmapped};
 use crate::expression::Expression;
+use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
 use crate::topic::{Pattern, Target};
 
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    let config = match load(file) {
+    let config = match or_say_why(config::load(&file.config), "") {
         Ok(config) => config,
         Err(code) => return code,
     };
-    for warning in &config.warnings {
-        let mut line = String::new();
-        if write_diagnostic(&mut line, &config.file, "warning", warning).is_ok() {
-            eprint!("{line}");
-        }
-    }
+    warn(&config.file, &config.warnings);
     say(describe(&config).trim_end());
     ExitCode::SUCCESS
 }
@@ -77,10 +72,12 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
         Authentication::Signed { scheme, keys } => {
             let secrets = if source.fetched_keys.is_some() {
                 "the provider's key, which is fetched".to_owned()
-            } else if keys.len() == 1 {
-                "1 secret".to_owned()
             } else {
-                format!("any of {} secrets", keys.len())
+                match keys.len() {
+                    0 => "a secret that is not there yet (nothing is accepted)".to_owned(),
+                    1 => "1 secret".to_owned(),
+                    several => format!("any of {several} secrets"),
+                }
             };
             write!(out, "  verifies    {scheme}, by {secrets}")?;
             match &scheme.timestamp {
@@ -172,13 +169,7 @@ fn write_keys(out: &mut String, authentication: &Authentication, now: SystemTime
 }
 
 fn write_handshakes(out: &mut String, source: &Source) -> std::fmt::Result {
-    let mut asked: Vec<&str> = Vec::new();
-    for handshake in source.handshakes.list() {
-        let how = handshake.asked.describe();
-        if !asked.contains(&how) {
-            asked.push(how);
-        }
-    }
+    let asked = Asked::kinds(source.handshakes.list());
     if !asked.is_empty() {
         writeln!(out, "  handshakes  {}", asked.join("; "))?;
     }
@@ -196,4 +187,26 @@ fn places(places: &[Expression], last: &str) -> String {
     let mut texts: Vec<String> = places.iter().map(Expression::to_string).collect();
     texts.push(last.to_owned());
     texts.join(", else ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::validate;
+
+    #[test]
+    fn says_how_many_secrets_there_are() {
+        for (source, said) in [
+            ("show_offered_secret: true", ", by a secret that is not there yet (nothing is accepted); no"),
+            ("secrets: [{ env: A }]", ", by 1 secret; no"),
+            ("secrets: [{ env: A }, { env: B }]", ", by any of 2 secrets; no"),
+        ] {
+            let text = format!(
+                "kafka: {{ bootstrap.servers: x }}\nsources: {{ s: {{ provider: asana, {source} }} }}\n"
+            );
+            let env = |name: &str| Some(format!("a secret of sufficient length called {name}"));
+            let config = validate::parse("a.yaml", &text, &env).unwrap();
+            assert!(describe(&config).contains(said), "{}", describe(&config));
+        }
+    }
 }

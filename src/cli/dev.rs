@@ -2,9 +2,10 @@
 //!
 //! Starts the embedded broker (or uses `--brokers`), serves a source for every preset, posts a sample event
 //! from each of the first five systems over HTTP to itself, shows the records as they are read back from their
-//! topics, and stays up.
+//! topics, and stays up. The first five have a topic each; all others share one, since a broker takes its time for
+//! more than a hundred.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +17,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::tail::Tail;
-use super::{fail, say, send};
+use super::{event, fail, say, send};
 use crate::app::App;
 use crate::config::{Config, preset};
 use crate::config::{catalogue, validate};
@@ -28,9 +29,15 @@ use crate::topic::TopicName;
 /// "wh_" providers, and Wristband, for all of Svix's customers.
 const FIRST_FIVE: [&str; 5] = ["allfly", "eventsair", "generic-hex", "generic-sha256", "wristband"];
 
+/// The topic of all other presets' events.
+const SHARED_TOPIC: &str = "webhooks.presets";
+
 /// Kafka, the samples and their records are all waited for this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Where `send` posts to, and `dev` listens, unless they are told otherwise.
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Partitions of topics that are created on a real Kafka.
 const PARTITIONS: i32 = 4;
@@ -46,7 +53,7 @@ pub struct Dev {
     #[arg(long, value_name = "BROKERS")]
     brokers: Option<String>,
     /// Where to listen for webhooks. Port 0 takes any free one.
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    #[arg(long, default_value_t = DEFAULT_ADDRESS, value_name = "ADDRESS")]
     listen: SocketAddr,
     /// Where to listen for health and metrics. Port 0 takes any free one.
     #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDRESS")]
@@ -83,15 +90,6 @@ async fn develop(dev: &Dev) -> Result<Ended, String> {
         (None, None) => return Err("there is no broker".to_owned()),
     };
     let config = config(dev, &brokers)?;
-    let topics = topics(&config);
-    match &embedded {
-        Some(embedded) => {
-            for topic in &topics {
-                embedded.create_topic(topic).map_err(|error| format!("{topic} can't be created: {error}"))?;
-            }
-        }
-        None => create_topics(&config, &topics).await?,
-    }
     let bound = server::bind(&config).await.map_err(|error| {
         format!("{error}\n  hint: take any free port with --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0")
     })?;
@@ -100,8 +98,18 @@ async fn develop(dev: &Dev) -> Result<Ended, String> {
     say(format!("webhooks            http://{address}/webhooks/PRESET"));
     say(format!("health and metrics  http://{}/readyz and /metrics", bound.admin_address));
     say(format!("kafka               {brokers} ({kind})"));
+    say(format!(
+        "topics              webhooks.PRESET of {};\n                    {SHARED_TOPIC} of all others",
+        FIRST_FIVE.join(", ")
+    ));
 
-    let reader = config.kafka.client_config();
+    // What takes time comes after the first lines.
+    let topics = topics(&config)?;
+    let mut reader = config.kafka.client_config();
+    match &embedded {
+        Some(embedded) => embedded.create_what_is_read(&mut reader),
+        None => create_topics(&config, &topics).await?,
+    }
     let tail = tokio::task::spawn_blocking(move || Tail::start(reader, &topics))
         .await
         .map_err(|error| error.to_string())?
@@ -132,9 +140,14 @@ async fn demonstrate(app: Arc<App>, address: SocketAddr, tail: Tail) -> Result<T
                  --type event_attendee.ticket_success --data '{{\"data\":{{\"ticket\":7}}}}'\n",
                 secret_of(provider).unwrap_or_default()
             ));
+            let elsewhere = match address == DEFAULT_ADDRESS {
+                true => String::new(),
+                false => format!(" --url http://{address}/webhooks/NAME"),
+            };
             say(format!(
-                "{} presets are served so; `{this} providers` lists them. Ctrl-C ends it.",
-                preset::names().filter(|name| secret_of(name).is_some()).count()
+                "`{this} send --provider NAME{elsewhere}` sends an example of any of {} presets,\n\
+                 which `{this} providers` lists. Ctrl-C ends it.",
+                served().count()
             ));
         }
         Err(why) => eprintln!("hookbridge: the demonstration failed: {why}; the service stays up"),
@@ -146,10 +159,10 @@ async fn samples(app: &App, address: SocketAddr, tail: &Tail) -> Result<(), Stri
     wait_until("Kafka is not ready", || app.is_ready()).await?;
     for name in FIRST_FIVE {
         let provider = catalogue::named(name)?;
-        let request = send::sign(
+        let request = event::sign(
             &provider,
             &secret_of(name).unwrap_or_default(),
-            send::Event::default(),
+            event::Event::default(),
             SystemTime::now(),
         )?;
         let url = format!("http://{address}/webhooks/{name}");
@@ -175,10 +188,14 @@ async fn wait_until(otherwise: &str, condition: impl Fn() -> bool) -> Result<(),
     Ok(())
 }
 
-/// The secret of a development source: well known, and as its preset wants it written. None where only the provider
-/// can sign.
+/// The secret of a development source, where there can be one.
 fn secret_of(preset: &str) -> Option<String> {
-    catalogue::entry(preset).ok()?.secret_of(&format!("hookbridge development secret for {preset}"))
+    catalogue::entry(preset).ok()?.development_secret()
+}
+
+/// The presets that can be signed for.
+fn served() -> impl Iterator<Item = &'static str> {
+    preset::names().filter(|name| secret_of(name).is_some())
 }
 
 /// A configuration with a source for every preset that can be signed for, read as any other.
@@ -189,13 +206,17 @@ fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
         dev.admin_listen,
         brokers.replace('\'', "''")
     );
-    for name in preset::names().filter(|name| secret_of(name).is_some()) {
+    for name in served() {
         let account = catalogue::entry(name)?.account();
         let parameters: Vec<String> =
             account.parameters.iter().map(|(name, value)| format!("{name}: '{value}'")).collect();
+        let topics = match FIRST_FIVE.contains(&name) {
+            true => String::new(),
+            false => format!("    topics: {{ '*': {SHARED_TOPIC} }}\n"),
+        };
         yaml.push_str(&format!(
             "  {name}:\n    provider: {name}\n    secrets: [{{ env: {name} }}]\n    handshake: false\n    \
-             public_url: '{}'\n    parameters: {{ {} }}\n",
+             public_url: '{}'\n    parameters: {{ {} }}\n{topics}",
             account.public_url.unwrap_or_default(),
             parameters.join(", ")
         ));
@@ -203,10 +224,13 @@ fn config(dev: &Dev, brokers: &str) -> Result<Config, String> {
     validate::parse("the development configuration", &yaml, &secret_of).map_err(|invalid| invalid.to_string())
 }
 
-fn topics(config: &Config) -> Vec<TopicName> {
-    let mut topics: Vec<_> = config.sources.iter().map(|source| source.default_topic.clone()).collect();
+/// All that records are written to.
+fn topics(config: &Config) -> Result<Vec<TopicName>, String> {
+    let of_their_own = config.sources.iter().filter(|source| FIRST_FIVE.contains(&&*source.name));
+    let mut topics: Vec<_> = of_their_own.map(|source| source.default_topic.clone()).collect();
+    topics.push(TopicName::parse(SHARED_TOPIC)?);
     topics.push(config.dead_letter.clone());
-    topics
+    Ok(topics)
 }
 
 async fn create_topics(config: &Config, topics: &[TopicName]) -> Result<(), String> {

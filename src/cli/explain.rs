@@ -91,7 +91,9 @@ fn report(explain: &Explain, config: &Config, all: &[Disclosed]) -> Result<ExitC
     let disclosed = all.iter().find(|disclosed| disclosed.source == name);
     let (Some(source), Some(disclosed)) = (source, disclosed) else {
         let names: Vec<&str> = config.sources.iter().map(|source| &*source.name).collect();
-        return Err(format!("there is no source `{name}`: {}", did_you_mean(name, &names)));
+        let hint = did_you_mean(name, &names);
+        let hint = hint.unwrap_or_else(|| "`hookbridge check` lists the sources".to_owned());
+        return Err(format!("there is no source `{name}`: {hint}"));
     };
     let head = read(&explain.headers, MAX_HEAD_BYTES + 1)?;
     let mut capture = Capture::parse(&head).map_err(|why| format!("{}: {why}", explain.headers.display()))?;

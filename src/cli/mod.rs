@@ -6,10 +6,13 @@
 pub mod check;
 pub mod completions;
 pub mod dev;
+mod draft;
+mod event;
 pub mod explain;
 pub mod providers;
 pub mod send;
 pub mod serve;
+mod snippet;
 mod tail;
 
 use std::ffi::OsString;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::config::diagnostic::{Diagnostic, write_diagnostic};
 use crate::config::{self, Config};
 
 /// The exit code for a configuration that can't be used (`EX_USAGE` of sysexits.h).
@@ -110,18 +114,24 @@ fn fail(why: &dyn std::fmt::Display, code: ExitCode) -> ExitCode {
     code
 }
 
-/// Reads the configuration, or says everything that is wrong with it.
-fn load(file: &ConfigFile) -> Result<Config, ExitCode> {
-    or_say_why(config::load(&file.config))
-}
-
-fn or_say_why(loaded: Result<Config, config::LoadError>) -> Result<Config, ExitCode> {
+/// The configuration, or everything that is wrong with it said, and `consequence` after it.
+fn or_say_why(loaded: Result<Config, config::LoadError>, consequence: &str) -> Result<Config, ExitCode> {
     loaded.map_err(|error| {
         match error {
             // The lines speak for themselves, and begin with the file as editors expect.
-            config::LoadError::Invalid(invalid) => eprintln!("{invalid}; nothing was started"),
+            config::LoadError::Invalid(invalid) => eprintln!("{invalid}{consequence}"),
             config::LoadError::Unreadable { .. } => eprintln!("{error}"),
         }
         ExitCode::from(EXIT_CONFIGURATION)
     })
+}
+
+/// Says what is allowed in `file` and should be known.
+fn warn(file: &str, warnings: &[Diagnostic]) {
+    for warning in warnings {
+        let mut line = String::new();
+        if write_diagnostic(&mut line, file, "warning", warning).is_ok() {
+            eprint!("{line}");
+        }
+    }
 }

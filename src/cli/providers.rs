@@ -10,14 +10,16 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{EXIT_CONFIGURATION, fail, say};
+use super::snippet::snippet;
+use super::{EXIT_CONFIGURATION, fail, say, warn};
 use crate::config::catalogue::{self, Entry};
 use crate::config::units::show_duration;
-use crate::config::{preset, raw};
+use crate::config::{own_provider, preset, raw};
 use crate::expression::Expression;
-use crate::keys::Access;
+use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
-use crate::signature::native::Native;
+use crate::signature::key::KeyUse;
+use crate::signature::presented::Label;
 use crate::signature::scheme::Proof;
 
 /// The greatest provider file that is read, in octets.
@@ -99,12 +101,13 @@ fn list(options: &List) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-    let mut out = format!("{:width$}  {:17}  {:8}  {:8}  PROVIDER\n", "PRESET", "VERIFIED BY", "ID", "TYPE");
+    let by = entries.iter().map(|entry| algorithms(entry).len()).max().unwrap_or(0);
+    let mut out = format!("{:width$}  {:by$}  {:8}  {:8}  PROVIDER\n", "PRESET", "VERIFIED BY", "ID", "TYPE");
     for entry in &entries {
         let row = (algorithms(entry), signed(entry, Field::Id), signed(entry, Field::Type));
         let title = &entry.file.provider.title;
         // Writing to a `String` does not fail.
-        let _ = writeln!(out, "{:width$}  {:17}  {:8}  {:8}  {title}", entry.name, row.0, row.1, row.2);
+        let _ = writeln!(out, "{:width$}  {:by$}  {:8}  {:8}  {title}", entry.name, row.0, row.1, row.2);
     }
     say(out.trim_end());
     say(format_args!(
@@ -186,12 +189,13 @@ fn check(options: &Check) -> ExitCode {
     if let Err(error) = read {
         return fail(&format!("{name} can't be read: {error}"), ExitCode::from(EXIT_CONFIGURATION));
     }
-    match catalogue::read(&name, &text) {
+    match own_provider::read(&name, &text) {
         Err(invalid) => {
             eprintln!("{invalid}");
             ExitCode::from(EXIT_CONFIGURATION)
         }
-        Ok(entry) => {
+        Ok((entry, warnings)) => {
+            warn(&name, &warnings);
             say(format_args!("{name} is valid.\n"));
             say(explain(&entry, "").trim_end());
             ExitCode::SUCCESS
@@ -225,10 +229,11 @@ fn signed(entry: &Entry, field: Field) -> &'static str {
 
 fn algorithms(entry: &Entry) -> String {
     let Some(scheme) = &entry.file.scheme else { return "-".to_owned() };
+    let names: Vec<&str> = scheme.variants.iter().map(|variant| variant.key_use.name()).collect();
     match scheme.proof {
         Proof::Basic => "basic auth".to_owned(),
-        Proof::Jwt(_) => format!("JWT {}", scheme.variants[0].key_use.name()),
-        _ => scheme.variants[0].key_use.name().to_owned(),
+        Proof::Jwt(_) => format!("JWT {}", names.join(" or ")),
+        _ => names.join(" or "),
     }
 }
 
@@ -254,7 +259,11 @@ fn to_json(entry: &Entry) -> Value {
         "message_id": listed(Field::Id),
         "event_type": listed(Field::Type),
         "respond_within_ms": entry.file.respond_within.map(|within| within.as_millis() as u64),
-        "needs": { "public_url": entry.needs.public_url, "parameters": entry.needs.parameters },
+        "needs": {
+            "public_url": entry.needs.public_url,
+            "parameters": entry.needs.parameters,
+            "handshake_token": entry.needs.handshake_token,
+        },
         "unverified": entry.raw.unverified.clone().unwrap_or_default(),
         "setup": entry.raw.setup,
     })
@@ -317,11 +326,11 @@ fn write_entry(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Resul
         success.status.as_u16(),
         if body.is_empty() { "(empty)" } else { &body }
     )?;
-    writeln!(out, "secret        {}", secret_form(raw))?;
+    writeln!(out, "secret        {}", secret_form(entry))?;
     let handshakes = &entry.file.handshakes;
     if !handshakes.is_empty() {
-        let asked: Vec<&str> = handshakes.iter().map(|handshake| handshake.asked.describe()).collect();
-        writeln!(out, "handshakes    {}: answered as the provider wants; see --yaml", asked.join(", "))?;
+        let asked = Asked::kinds(handshakes).join("; ");
+        writeln!(out, "handshakes    {asked}: answered as the provider wants; see --yaml")?;
     }
     if let Some(unverified) = raw.unverified.as_ref().filter(|unverified| !unverified.is_empty()) {
         writeln!(
@@ -334,7 +343,7 @@ fn write_entry(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Resul
         writeln!(out, "\nBy hand:\n{}", wrapped(setup.trim(), "  "))?;
     }
     if !preset.is_empty() {
-        write_example(out, entry, preset)?;
+        write!(out, "\nIn hookbridge.yaml:\n\n{}", snippet(entry))?;
     }
     Ok(())
 }
@@ -352,7 +361,8 @@ fn listed(entry: &Entry, field: Field, last: &str) -> String {
     texts.join(", else ")
 }
 
-fn secret_form(raw: &raw::RawProvider) -> String {
+fn secret_form(entry: &Entry) -> String {
+    let raw = &entry.raw;
     if raw.keys.is_some() {
         return "none: the provider's key is fetched (or give its public key in `secrets`, and nothing is)"
             .to_owned();
@@ -364,43 +374,22 @@ fn secret_form(raw: &raw::RawProvider) -> String {
         raw::SecretEncoding::Base64 => "base64",
         raw::SecretEncoding::PublicKey => "the provider's public key: hexadecimal, base64 or PEM",
     };
-    match &secret.strip_prefix {
+    let mut form = match &secret.strip_prefix {
         Some(prefix) => format!("{form}, after `{prefix}`"),
         None => form.to_owned(),
-    }
-}
-
-/// What to write into the configuration.
-fn write_example(out: &mut String, entry: &Entry, preset: &str) -> std::fmt::Result {
-    let variable = format!("{}_SECRET", preset.to_ascii_uppercase().replace('-', "_"));
-    writeln!(out, "\nIn hookbridge.yaml:\n")?;
-    writeln!(out, "  sources:\n    {preset}:\n      provider: {preset}")?;
-    match entry.file.keys.as_ref().map(|keys| &keys.access) {
-        None => writeln!(out, "      secrets: [{{ env: {variable} }}]")?,
-        Some(Access::Open) => {}
-        Some(_) => {
-            let variable = variable.trim_end_matches("_SECRET");
-            let (id, secret) = (format!("{variable}_CLIENT_ID"), format!("{variable}_SECRET"));
-            writeln!(
-                out,
-                "      key_credentials: {{ client_id: {{ env: {id} }}, secret: {{ env: {secret} }} }}"
-            )?;
+    };
+    for variant in entry.file.scheme.iter().flat_map(|scheme| &scheme.variants) {
+        if let (Some(prefix), Label::Prefix(label)) = (&variant.secret_prefix, &variant.presented.label) {
+            let key = match variant.key_use {
+                KeyUse::Public(_) => "the provider's public key",
+                _ => "a secret",
+            };
+            let name = variant.key_use.name();
+            // Writing to a `String` does not fail.
+            let _ = write!(form, "; or {key} ({name}), `{prefix}...`: its signatures are labelled `{label}`");
         }
     }
-    if entry.needs.public_url {
-        writeln!(
-            out,
-            "      public_url: https://hooks.example.com/webhooks/{preset}   # as the provider has it"
-        )?;
-    }
-    let sns =
-        entry.file.scheme.as_ref().is_some_and(|s| matches!(s.proof, Proof::Native(Native::Sns { .. })));
-    let parameters = entry.needs.parameters.iter().map(String::as_str).chain(sns.then_some("topic_arns"));
-    let parameters: Vec<String> = parameters.map(|name| format!("{name}: ...")).collect();
-    if !parameters.is_empty() {
-        writeln!(out, "      parameters: {{ {} }}", parameters.join(", "))?;
-    }
-    Ok(())
+    form
 }
 
 /// Breaks text into lines of some ninety characters.
@@ -433,6 +422,22 @@ mod tests {
         }
         let found = std::fs::read_to_string(path).unwrap_or_default();
         assert!(found == expected, "{path} is out of step; run UPDATE_SCHEMAS=1 cargo test documents");
+    }
+
+    #[test]
+    fn what_a_family_takes_is_said_and_handshakes_are_said_once() {
+        let shown = |preset: &str| explain(&catalogue::entry(preset).unwrap(), preset);
+        for part in ["HMAC-SHA256 or Ed25519 of", "`whpk_...`", "`v1a,`"] {
+            assert!(shown("svix").contains(part), "{part}");
+        }
+        assert_eq!(algorithms(&catalogue::entry("svix").unwrap()), "HMAC-SHA256 or Ed25519");
+        for entry in entries().unwrap() {
+            let explained = explain(&entry, &entry.name);
+            for kind in ["GET", "HEAD", "OPTIONS", "POST, once verified", "POST, signed or not"] {
+                let line = explained.lines().find(|line| line.starts_with("handshakes ")).unwrap_or_default();
+                assert!(line.matches(kind).count() <= 1, "{}: {line}", entry.name);
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::server::{self, Ended, ServeError};
 
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
     let Loaded { result, files, look } = load_stable(&file.config, &[]);
-    let config = match or_say_why(result) {
+    let config = match or_say_why(result, "; nothing was started") {
         Ok(config) => config,
         Err(code) => return code,
     };

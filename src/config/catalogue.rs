@@ -1,18 +1,20 @@
-//! Providers outside any configuration: the presets, and files that a user writes.
+//! Presets outside any configuration.
 //!
-//! Takes a preset's name, or a provider file's text. Gives what it says, complete and checked, as it would be checked
-//! for a source. A scheme that signs what a source says about itself gets an example of it.
+//! Takes a preset's name. Gives what it says, complete and checked, as it would be checked for a source. A scheme that
+//! signs what a source says about itself gets an example of it. Files that a user writes are left to
+//! [`super::own_provider`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::checker::Checker;
-use super::diagnostic::{Diagnostics, Invalid, Path, did_you_mean};
+use super::diagnostic::{Diagnostics, Invalid, Path};
 use super::document::Document;
 use super::preset;
 use super::provider::{self, ProviderFile};
 use super::raw::RawProvider;
 use super::scheme::Binding;
+use crate::handshake::{Handshake, Value};
 use crate::signature::key::{KeyEncoding, KeyUse};
 use crate::signature::scheme::Proof;
 use crate::signature::{Account, Content};
@@ -30,27 +32,48 @@ pub struct Entry {
     pub needs: Needs,
 }
 
-/// What a source has to say about itself, because its provider's scheme signs it.
+/// What a source has to say about itself, because its provider's scheme signs it, or its handshakes need it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// The URL that the provider posts to.
     pub public_url: bool,
     /// Parameters, by name.
     pub parameters: Vec<String>,
+    /// The token that the provider's handshakes bring.
+    pub handshake_token: bool,
 }
 
 impl Needs {
-    fn of(raw: &RawProvider) -> Self {
+    pub(super) fn of(raw: &RawProvider) -> Self {
         let signature = raw.signature.as_ref();
         let content = signature.and_then(|signature| Content::parse(signature.content.as_deref()?).ok());
         let twilio = signature.is_some_and(|s| s.native == Some(super::raw::RawNative::Twilio));
-        Self {
-            public_url: twilio || content.as_ref().is_some_and(Content::has_url),
-            parameters: content.iter().flat_map(Content::parameters).map(str::to_owned).collect(),
+        let mut parameters: Vec<String> = Vec::new();
+        for name in content.iter().flat_map(Content::parameters) {
+            if !parameters.iter().any(|other| other == name) {
+                parameters.push(name.to_owned());
+            }
         }
+        let public_url = twilio || content.as_ref().is_some_and(Content::has_url);
+        Self { public_url, parameters, handshake_token: false }
     }
 
-    fn example(&self, name: &str) -> Account {
+    /// With what the provider's handshakes need.
+    pub(super) fn and_of(mut self, handshakes: &[Handshake]) -> Self {
+        self.handshake_token = handshakes.iter().any(Handshake::needs_token);
+        for handshake in handshakes {
+            handshake.answer.visit(&mut |value| match value {
+                Value::PublicUrl => self.public_url = true,
+                Value::Parameter(name) if !self.parameters.contains(name) => {
+                    self.parameters.push(name.clone());
+                }
+                _ => {}
+            });
+        }
+        self
+    }
+
+    pub(super) fn example(&self, name: &str) -> Account {
         Account {
             public_url: Some(format!("https://hooks.example.com/webhooks/{name}")),
             parameters: self.parameters.iter().map(|name| (name.clone(), "example".to_owned())).collect(),
@@ -72,6 +95,12 @@ impl Entry {
             (KeyEncoding::Utf8 | KeyEncoding::PublicKey, _) => text.replace(' ', "-"),
         };
         Some(format!("{}{encoded}", variant.key_format.strip_prefix.as_deref().unwrap_or_default()))
+    }
+
+    /// The secret of the development source of this preset: well known, and as the provider writes its own. None where the
+    /// provider alone can sign.
+    pub(crate) fn development_secret(&self) -> Option<String> {
+        self.secret_of(&format!("hookbridge development secret for {}", self.name))
     }
 
     /// What a source could say about itself so that every scheme can be tried, and `send` and `dev` agree on it.
@@ -96,6 +125,7 @@ pub(crate) fn entry(name: &str) -> Result<Entry, String> {
     let raw = find(name)?;
     let needs = Needs::of(&raw);
     let file = checked(name, &raw, &needs.example(name))?;
+    let needs = needs.and_of(&file.handshakes);
     Ok(Entry { name: name.to_owned(), raw, file, needs })
 }
 
@@ -108,8 +138,7 @@ pub(crate) fn for_account(name: &str, account: &Account) -> Result<ProviderFile,
 }
 
 fn find(name: &str) -> Result<RawProvider, String> {
-    let names: Vec<&str> = preset::names().collect();
-    preset::find(name).map_err(|why| format!("{why}: {}", did_you_mean(name, &names)))
+    preset::find(name).map_err(|why| format!("{why}: {}", preset::hint(name)))
 }
 
 fn checked(name: &str, raw: &RawProvider, account: &Account) -> Result<ProviderFile, String> {
@@ -122,38 +151,5 @@ fn checked(name: &str, raw: &RawProvider, account: &Account) -> Result<ProviderF
     match checked {
         Some(checked) if errors.is_empty() => Ok(checked),
         _ => Err(Invalid { file: name.to_owned(), errors, files: Vec::new() }.to_string()),
-    }
-}
-
-/// A provider file of the user's own, called `file`.
-///
-/// # Errors
-/// Every fault in it.
-pub(crate) fn read(file: &str, text: &str) -> Result<Entry, Invalid> {
-    let mut faults = Diagnostics::default();
-    let entry = Document::parse(text, &mut faults).and_then(|mut document| {
-        let own: RawProvider = document.read(&mut faults);
-        let mut check = Checker::new(&document, &mut faults);
-        let root = Path::root();
-        let wanted = own.extends.clone();
-        let raw = match preset::complete(own) {
-            Ok(raw) => raw,
-            Err(why) => {
-                let names: Vec<&str> = preset::names().collect();
-                let hint = did_you_mean(wanted.as_deref().unwrap_or_default(), &names);
-                check.error_with(&root.key("extends"), (why, hint));
-                return None;
-            }
-        };
-        let needs = Needs::of(&raw);
-        let account = needs.example("custom");
-        let binding = Binding { account: &account, at: &root };
-        let checked = provider::check(&mut check, &root, "custom", &raw, Some(&binding))?;
-        Some(Entry { name: file.to_owned(), raw, file: checked, needs })
-    });
-    let (errors, _) = faults.into_sorted();
-    match entry {
-        Some(entry) if errors.is_empty() => Ok(entry),
-        _ => Err(Invalid { file: file.to_owned(), errors, files: Vec::new() }),
     }
 }

@@ -46,6 +46,11 @@ impl<'a> Checker<'a> {
         list.index(self.document.index_in_file(list, index))
     }
 
+    /// Whether the file says anything at `path`.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.document.has(path)
+    }
+
     pub(super) fn has_error_below(&self, path: &Path) -> bool {
         self.faults.has_error_below(path)
     }

@@ -87,22 +87,38 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+/// Names that a hint lists; of more nobody finds the one.
+const MAX_LISTED: usize = 12;
+
 /// Everything that is wrong, or doubtful, in one file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Diagnostics {
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    /// Where every key of the file is explained.
+    manual: &'static str,
+}
+
+impl Default for Diagnostics {
+    fn default() -> Self {
+        let manual = "config/hookbridge.yaml shows every key and what it takes";
+        Self { errors: Vec::new(), warnings: Vec::new(), manual }
+    }
 }
 
 impl Diagnostics {
+    /// Those of a provider file, which stands outside any configuration.
+    pub(super) fn of_provider_file() -> Self {
+        Self { manual: "config/providers/README.md explains every key", ..Self::default() }
+    }
+
     pub(super) fn error(&mut self, at: Position, path: Path, message: impl Into<String>) {
         self.push(at, path, message.into(), None);
     }
 
     /// Without a hint of its own a fault has the one that always helps.
     pub(super) fn push(&mut self, at: Position, path: Path, message: String, hint: Option<String>) {
-        let hint =
-            hint.or_else(|| Some("config/hookbridge.yaml shows every key and what it takes".to_owned()));
+        let hint = hint.or_else(|| Some(self.manual.to_owned()));
         self.errors.push(Diagnostic { at, path, message, hint });
     }
 
@@ -174,20 +190,22 @@ pub(crate) fn write_diagnostic(
     }
 }
 
-/// The hint for a name that is not among `known`: the nearest one, or all of them.
+/// The hint for a name that is not among `known`: the nearest one, or all of them. None where no one is near, and there
+/// are too many to be listed.
 #[must_use]
-pub fn did_you_mean(name: &str, known: &[&str]) -> String {
+pub fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
     let nearest = known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min();
     match nearest {
-        Some((_, candidate)) => format!("did you mean `{candidate}`?"),
-        None if known.is_empty() => "nothing is allowed here".to_owned(),
+        Some((_, candidate)) => Some(format!("did you mean `{candidate}`?")),
+        None if known.is_empty() => Some("nothing is allowed here".to_owned()),
+        None if known.len() > MAX_LISTED => None,
         None => {
             let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-            format!("known here: {}", names.join(", "))
+            Some(format!("known here: {}", names.join(", ")))
         }
     }
 }

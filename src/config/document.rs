@@ -76,6 +76,22 @@ impl Document {
         read.nth(index).map_or(index, |(in_file, _)| in_file)
     }
 
+    /// Whether there is a value at `path`.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        let mut node = Some(&self.root);
+        for segment in path.segments() {
+            node = match node.map(|node| &node.kind) {
+                Some(Kind::Map(entries)) => {
+                    entries.iter().find(|entry| entry.key == *segment).map(|entry| &entry.value)
+                }
+                Some(Kind::List(items)) => segment.parse::<usize>().ok().and_then(|index| items.get(index)),
+                Some(Kind::Scalar { .. }) | None => None,
+            };
+        }
+        node.is_some()
+    }
+
     /// Where the value at `path` stands, or the nearest enclosing one if it is absent.
     #[must_use]
     pub fn position(&self, path: &Path) -> Position {
@@ -164,14 +180,11 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self { hint: Some(did_you_mean(field, expected)), ..Self::new(format!("unknown key `{field}`")) }
+        Self { hint: did_you_mean(field, expected), ..Self::new(format!("unknown key `{field}`")) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            hint: Some(did_you_mean(variant, expected)),
-            ..Self::new(format!("unknown value `{variant}`"))
-        }
+        Self { hint: did_you_mean(variant, expected), ..Self::new(format!("unknown value `{variant}`")) }
     }
 }
 

@@ -17,6 +17,7 @@ mod handshake;
 pub mod keys;
 mod look;
 pub mod named_key;
+pub mod own_provider;
 pub mod preset;
 pub mod provider;
 pub mod raw;

@@ -3,7 +3,7 @@
 //! Takes a preset's name. Gives the provider file of that name in `config/providers/`, which is part of the
 //! binary, with everything it `extends` filled in.
 
-use super::diagnostic::Diagnostics;
+use super::diagnostic::{Diagnostics, Path, did_you_mean};
 use super::document::Document;
 use super::raw::{RawProvider, RawSecretFormat, RawSignature, RawSuccess, RawTimestamp};
 
@@ -150,6 +150,29 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 #[must_use]
 pub fn text(name: &str) -> Option<&'static str> {
     PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
+}
+
+/// The hint for a preset that there is not: the one that may be meant, or where all are listed.
+pub(super) fn hint(wanted: &str) -> String {
+    let names: Vec<&str> = names().collect();
+    did_you_mean(wanted, &names).unwrap_or_else(|| "`hookbridge providers` lists the presets".to_owned())
+}
+
+/// Whether the file of the preset called `name`, or one that it extends, says anything at `path`.
+pub(super) fn has(name: &str, path: &Path) -> bool {
+    let mut name = name.to_owned();
+    for _ in 0..=MAX_EXTENDS {
+        let mut faults = Diagnostics::default();
+        let Some(document) = text(&name).and_then(|text| Document::parse(text, &mut faults)) else {
+            return false;
+        };
+        match raw(&name).and_then(|preset| preset.extends) {
+            _ if document.has(path) => return true,
+            Some(base) => name = base,
+            None => return false,
+        }
+    }
+    false
 }
 
 /// The preset called `name`, as it stands in its file.

@@ -4,6 +4,7 @@
 //! or says what is missing: never a part of a secret.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -59,10 +60,20 @@ fn looks_like_a_name(name: &str) -> bool {
     name.len() < 64 && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
+/// A relative path is resolved against the directory in which the process runs, not against the configuration's.
+fn path_hint(path: &str) -> String {
+    let hint = "check the path and its permissions";
+    match (Path::new(path).is_relative(), std::env::current_dir()) {
+        (true, Ok(directory)) => {
+            format!("{hint}; it is relative to the working directory, {}", directory.display())
+        }
+        (true, Err(_)) => format!("{hint}; it is relative to the working directory"),
+        (false, _) => hint.to_owned(),
+    }
+}
+
 fn read_file(path: &str) -> Result<Zeroizing<String>, (String, String)> {
-    let fault = |why: String| {
-        (format!("the secret's file {path} {why}"), "check the path and its permissions".to_owned())
-    };
+    let fault = |why: String| (format!("the secret's file {path} {why}"), path_hint(path));
     let file = std::fs::File::open(path).map_err(|error| fault(format!("can't be opened: {error}")))?;
     let mut secret = Zeroizing::new(String::new());
     file.take(MAX_SECRET_BYTES + 1)

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::checker::Checker;
-use super::diagnostic::{Path, did_you_mean};
+use super::diagnostic::Path;
 use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
@@ -30,6 +30,9 @@ const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 /// More topics than anybody looks at; each costs the brokers memory.
 const DEFAULT_MAX_TOPICS: usize = 1000;
+
+/// Whoever has copied a secret, and whoever has invented one.
+const SECRET_HINT: &str = "copy it again from the provider, whole and with its prefix; if you chose it yourself, choose one of 16 octets or more";
 
 /// What the sources have in common.
 pub(super) struct Common<'a> {
@@ -163,13 +166,12 @@ fn provider_of(
     signed: Option<&Binding<'_>>,
 ) -> Option<ProviderFile> {
     let at = path.key("provider");
-    let names: Vec<&str> = preset::names().collect();
     let (name, complete) = match raw {
         // Where nothing is verified, nothing need be known: the key is then the body's hash.
         None if signed.is_none() => ("custom", Ok(RawProvider::default())),
         None => {
-            let hint = format!("a preset ({}), or the provider's scheme", names.join(", "));
-            check.missing(path, "provider", &hint);
+            let hint = "a preset (`hookbridge providers` lists them), or the provider's scheme";
+            check.missing(path, "provider", hint);
             return None;
         }
         Some(RawProviderRef::Preset(name)) => (name.as_str(), preset::find(name)),
@@ -182,7 +184,7 @@ fn provider_of(
                 Some(RawProviderRef::Inline(provider)) => provider.extends.as_deref().unwrap_or(name),
                 _ => name,
             };
-            check.error_with(&at, (why, did_you_mean(wanted, &names)));
+            check.error_with(&at, (why, preset::hint(wanted)));
             None
         }
     }
@@ -235,8 +237,7 @@ fn keys(
                 {
                     Some(Ok(key)) => keys.push(NamedKey { name, window, key }),
                     Some(Err(why)) => {
-                        let hint = "copy it again from the provider, whole and with its prefix".to_owned();
-                        check.error_with(&at, (why, hint));
+                        check.error_with(&at, (why, SECRET_HINT.to_owned()));
                     }
                     None => {}
                 }

@@ -443,3 +443,26 @@ fn a_border_that_can_not_be_told_is_refused() {
     );
     assert!(shown.contains("nothing stands between two values, `{header:x-a}{json:/a}`"), "{shown}");
 }
+
+#[test]
+fn hints_are_short_and_say_what_to_do() {
+    let lists = "`hookbridge providers` lists";
+    for (source, said) in [
+        ("secrets: [{ env: S }]", format!("hint: a preset ({lists} them), or the provider's scheme\n")),
+        ("provider: nothing-like-it\nsecrets: [{ env: S }]", format!("hint: {lists} the presets\n")),
+        // More keys than anybody reads.
+        ("provider: svix\nfoobarbaz: 1", "hint: config/hookbridge.yaml shows every key".to_owned()),
+        ("provider: github\nsecrets: [{ env: SHORT }]", "choose one of 16 octets or more".to_owned()),
+        (
+            "provider: github\nsecrets: [{ file: not/there }]",
+            format!(
+                "it is relative to the working directory, {}",
+                std::env::current_dir().unwrap().display()
+            ),
+        ),
+    ] {
+        let shown = faults_of_source(source);
+        assert!(shown.contains(&said), "{said}\nis not in\n{shown}");
+    }
+    assert!(!faults_of_source("provider: github\nsecrets: [{ file: /not/there }]").contains("relative"));
+}

@@ -65,6 +65,19 @@ impl Asked {
             Self::Post { verified: false } => "POST, signed or not",
         }
     }
+
+    /// The ways in which `handshakes` are asked, in words, each once.
+    #[must_use]
+    pub fn kinds(handshakes: &[Handshake]) -> Vec<&'static str> {
+        let mut kinds = Vec::new();
+        for handshake in handshakes {
+            let kind = handshake.asked.describe();
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        kinds
+    }
 }
 
 /// The methods, other than POST, that a source answers.

@@ -1,6 +1,6 @@
 //! A scheme in words, for `check` and `providers`.
 //!
-//! Takes a [`Scheme`]. Gives what is signed, how, and where the signature stands. Says nothing of keys.
+//! Takes a [`Scheme`]. Gives what is signed, how, and where the signature stands, in one line. Says nothing of keys.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl fmt::Display for Scheme {
         let algorithms: Vec<&str> = self.variants.iter().map(|variant| variant.key_use.name()).collect();
         let algorithms = algorithms.join(" or ");
         match &self.proof {
-            Proof::Content(content) => write!(f, "{algorithms} of {content} in "),
+            Proof::Content(content) => write!(f, "{algorithms} of {} in ", one_line(&content.to_string())),
             Proof::Native(Native::Twilio { public_url }) => {
                 write!(
                     f,
@@ -52,6 +52,18 @@ impl fmt::Display for Scheme {
     }
 }
 
+/// The text with its control characters escaped: a line feed that is signed is shown as `\n`.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
 impl KeyUse {
     /// The algorithm's name, for people.
     #[must_use]
@@ -70,5 +82,18 @@ impl KeyUse {
             Self::Token => "token",
             Self::JwtHmac => "HS256",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::catalogue;
+
+    #[test]
+    fn line_feeds_in_the_content_are_shown_escaped() {
+        let scheme = catalogue::named("wechat-pay").unwrap().scheme.unwrap();
+        let expected =
+            r"RSA-SHA256 of {timestamp}\n{header:wechatpay-nonce}\n{body}\n in wechatpay-signature";
+        assert_eq!(scheme.to_string(), expected);
     }
 }

@@ -1,8 +1,9 @@
 //! JSON Web Tokens: a signed statement about a request, in a header.
 //!
 //! Takes a token and keys. Gives whether it is genuine and current, and whether the hash of the body that it states
-//! is the body's. The `jsonwebtoken` crate reads the token; the algorithm comes from the scheme, never from the
-//! token, and the cryptography is `ring`'s and RustCrypto's, as everywhere here.
+//! is the body's; and for `send` and `dev` a token of HS256, whose key both sides have. The `jsonwebtoken` crate reads
+//! and writes tokens; the algorithm comes from the scheme, never from the token, and the cryptography is `ring`'s and
+//! RustCrypto's, as everywhere here.
 //!
 //! Sources: RFC 7515 (JWS), RFC 7518 (algorithms), RFC 7519 (claims).
 
@@ -12,11 +13,11 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::signature as ring_signature;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use signature::Verifier;
+use signature::{Signer, Verifier};
 use subtle::ConstantTimeEq as _;
 
 use super::error::SignatureError;
@@ -30,6 +31,9 @@ const MAX_TOKEN: usize = 8 * 1024;
 /// How far the issuer's clock may be from this machine's (RFC 7519, sections 4.1.4 and 4.1.5): many a token is valid
 /// from the second in which it is made.
 const LEEWAY: Duration = Duration::from_secs(60);
+
+/// How long a token that is made here is valid: it is sent at once.
+const VALID: Duration = Duration::from_secs(5 * 60);
 
 /// How a token is signed, and what it says of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +101,34 @@ impl Jwt {
         }
     }
 
+    /// A token for `body`, made at `now`: with `iat`, `exp`, the claim of the timestamp `rule` and that of the body's hash.
+    ///
+    /// # Errors
+    /// A sentence: the key is a public one.
+    pub(super) fn sign(
+        &self,
+        key: &Key,
+        body: &[u8],
+        rule: Option<&TimestampRule>,
+        now: UnixSeconds,
+    ) -> Result<String, String> {
+        let (Material::Text(secret), JwtAlgorithm::Hs256) = (&key.material, self.algorithm) else {
+            return Err("only the provider can sign such a token: it has the private key".to_owned());
+        };
+        let mut claims = Map::new();
+        claims.insert("iat".to_owned(), now.0.into());
+        claims.insert("exp".to_owned(), now.0.saturating_add(VALID.as_secs()).into());
+        if let Some(TimestampPlace::Claim(claim)) = rule.map(|rule| &rule.place) {
+            claims.insert(claim.clone(), now.0.into());
+        }
+        if let Some(hash) = &self.body_hash {
+            claims.insert(hash.claim.clone(), hash.encoding.encode(&Sha256::digest(body)).into());
+        }
+        LazyLock::force(&PROVIDER);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret))
+            .map_err(|error| format!("the token can't be made: {error}"))
+    }
+
     fn claims(&self, key: &Key, token: &[u8]) -> Option<Map<String, Value>> {
         let algorithm = match self.algorithm {
             JwtAlgorithm::Hs256 => Algorithm::HS256,
@@ -158,10 +190,10 @@ impl BodyHash {
     }
 }
 
-/// What `jsonwebtoken` verifies with, put in place at the first token. It signs nothing.
+/// What `jsonwebtoken` verifies and signs with, put in place at the first token.
 static PROVIDER: LazyLock<()> = LazyLock::new(|| {
     static PROVIDER: CryptoProvider = CryptoProvider {
-        signer_factory: no_signer,
+        signer_factory: signer,
         verifier_factory: verifier,
         key_utils: KeyUtils::new_unimplemented(),
     };
@@ -169,8 +201,15 @@ static PROVIDER: LazyLock<()> = LazyLock::new(|| {
     let _ = PROVIDER.install_default();
 });
 
-fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
-    Err(ErrorKind::InvalidAlgorithm.into())
+/// Private keys are the providers' alone.
+fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+    match algorithm {
+        Algorithm::HS256 => {
+            let octets = zeroize::Zeroizing::new(key.as_bytes().to_vec());
+            Ok(Box::new(OneKey { algorithm: *algorithm, octets }))
+        }
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
+    }
 }
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
@@ -189,6 +228,26 @@ impl JwtVerifier for OneKey {
     }
 }
 
+impl JwtSigner for OneKey {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl OneKey {
+    fn mac(&self, message: &[u8]) -> Result<Hmac<Sha256>, signature::Error> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.octets).map_err(|_| signature::Error::new())?;
+        mac.update(message);
+        Ok(mac)
+    }
+}
+
+impl Signer<Vec<u8>> for OneKey {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        Ok(self.mac(message)?.finalize().into_bytes().to_vec())
+    }
+}
+
 impl Verifier<Vec<u8>> for OneKey {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
         let by_ring = |algorithm: &'static dyn ring_signature::VerificationAlgorithm| {
@@ -198,10 +257,7 @@ impl Verifier<Vec<u8>> for OneKey {
         };
         match self.algorithm {
             Algorithm::HS256 => {
-                let mut mac =
-                    Hmac::<Sha256>::new_from_slice(&self.octets).map_err(|_| signature::Error::new())?;
-                mac.update(message);
-                mac.verify_slice(signature).map_err(|_| signature::Error::new())
+                self.mac(message)?.verify_slice(signature).map_err(|_| signature::Error::new())
             }
             Algorithm::RS256 => by_ring(&ring_signature::RSA_PKCS1_2048_8192_SHA256),
             Algorithm::ES256 => by_ring(&ring_signature::ECDSA_P256_SHA256_FIXED),

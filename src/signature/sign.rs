@@ -66,12 +66,10 @@ impl Scheme {
             _ => {}
         }
         let text = match (&self.proof, &key.material) {
-            (_, Material::Public(_)) | (Proof::Jwt(_), _) => {
-                return Err(
-                    "only the provider can sign for this scheme: it has the private key, or issues tokens"
-                        .to_owned(),
-                );
+            (_, Material::Public(_)) => {
+                return Err("only the provider can sign for this scheme: it has the private key".to_owned());
             }
+            (Proof::Jwt(jwt), _) => jwt.sign(key, body, self.timestamp.as_ref(), now)?,
             (Proof::Token, Material::Text(secret)) => {
                 String::from_utf8(secret.to_vec()).map_err(|_| "the token is no text".to_owned())?
             }
@@ -81,7 +79,9 @@ impl Scheme {
             _ => self.mac(variant, key, &mut signed, &complete, id, &timestamp, body)?,
         };
         let text = match (&self.proof, &variant.presented.label) {
-            (Proof::Token, super::presented::Label::Prefix(prefix)) => format!("{prefix}{text}"),
+            (Proof::Token | Proof::Jwt(_), super::presented::Label::Prefix(prefix)) => {
+                format!("{prefix}{text}")
+            }
             _ => text,
         };
         entries.push(text);

@@ -169,6 +169,8 @@ fn every_fault_is_reported_at_once_and_nothing_is_bound() {
         let count = done.stderr.matches(": error: ").count();
         assert_eq!(count, FAULTS.len(), "no more and no fewer:\n{}", done.stderr);
         assert!(done.stderr.contains("16 errors in"), "{}", done.stderr);
+        // `check` would have started nothing in any case.
+        assert_eq!(done.stderr.contains("nothing was started"), command == "serve", "{}", done.stderr);
         assert!(!done.stderr.contains("hunter2") && !done.stderr.contains(PLANTED), "{}", done.stderr);
     }
 }
@@ -295,6 +297,15 @@ fn send_says_what_is_wrong() {
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.stderr.contains("http://127.0.0.1:1/ can't be reached"), "{done:?}");
     assert!(!format!("{done:?}").contains(PLANTED), "{done:?}");
+    for url in ["nonsense", "/webhooks/svix", "ftp://127.0.0.1/", "http://"] {
+        let done = send("svix", url);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.stderr.contains("--url") && done.stderr.contains("whole http or https URL"), "{done:?}");
+    }
+    // Only the provider has the key, whatever is given.
+    let done = send("discord", "http://127.0.0.1:1/");
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stderr.contains("only the provider can sign as discord does"), "{done:?}");
 }
 
 #[test]

@@ -66,6 +66,16 @@ fn develop(more: &[&str]) {
             .then(|| stdout.to_owned())
     });
     assert_eq!(shown(&stdout).len(), 6, "{stdout}");
+
+    // Any other preset needs no secret to be tried, and shares a topic.
+    let another =
+        stdout.split('`').find(|command| command.contains(" send --provider NAME")).expect("a line");
+    let done = shell(&another.replace("NAME", "github"));
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{another}: {done:?}");
+    let stdout = dev.wait_for_output("the record", |stdout| {
+        stdout.contains("ce_type: issues.opened").then(|| stdout.to_owned())
+    });
+    assert_eq!(shown(&stdout).last().map(String::as_str), Some("webhooks.presets"), "{stdout}");
     let line = stdout.lines().find(|line| line.starts_with("health and metrics")).expect("the admin address");
     let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
     let readyz = http::get(address.parse().expect("an address"), "/readyz").expect("an answer");
