@@ -12,6 +12,7 @@ pub mod coverage;
 mod describe;
 pub mod ebay;
 pub mod error;
+mod in_body;
 pub mod jwt;
 pub mod key;
 pub mod message;

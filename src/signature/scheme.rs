@@ -21,7 +21,6 @@ use super::native::{self, Native};
 use super::presented::{Candidates, Label, Presented, SignatureEncoding};
 use super::public_key::PublicAlgorithm;
 use super::query::QueryRule;
-use super::sns;
 use super::timestamp::{TimestampPlace, TimestampRule, UnixSeconds};
 use crate::json::Pointer;
 
@@ -92,7 +91,7 @@ pub enum Proof {
     Jwt(Jwt),
 }
 
-const NO_SIGNATURE: SignatureError =
+pub(super) const NO_SIGNATURE: SignatureError =
     SignatureError::Malformed("there is no signature of the scheme's version and form");
 
 type Entries<'a> = SmallVec<[&'a [u8]; 4]>;
@@ -199,7 +198,7 @@ impl Scheme {
         }
     }
 
-    fn first(&self) -> Result<&Variant, SignatureError> {
+    pub(super) fn first(&self) -> Result<&Variant, SignatureError> {
         self.variants.first().ok_or(SignatureError::Malformed("the scheme has no algorithm"))
     }
 
@@ -376,64 +375,6 @@ impl Scheme {
         }
         Ok(None)
     }
-
-    /// A message of SNS: the signature first, since only what is signed has a meaning, then its topic and time.
-    fn verify_sns<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k Key> + Clone,
-        message: &Message<'_>,
-        topic_arns: &[String],
-        now: UnixSeconds,
-    ) -> Result<usize, SignatureError> {
-        let sns = sns::read(message.body)?;
-        let candidates = self.first()?.presented.read(&[sns.signature.as_bytes()], |_| true);
-        if candidates.is_empty() {
-            return Err(NO_SIGNATURE);
-        }
-        let proves = |key: &Key| match &key.material {
-            Material::Public(key) => {
-                candidates.iter().any(|signature| key.verifies_by(sns.algorithm, &sns.content, signature))
-            }
-            _ => false,
-        };
-        let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
-        let matched = keys.clone().position(proves).ok_or_else(mismatch)?;
-        if !topic_arns.is_empty() && !topic_arns.contains(&sns.topic_arn) {
-            return Err(SignatureError::Malformed(
-                "the message is of an SNS topic that is not among the source's topic_arns",
-            ));
-        }
-        if let Some(rule) = &self.timestamp {
-            rule.check(sns.timestamp.as_bytes(), now)?;
-        }
-        Ok(matched)
-    }
-
-    /// A body whose items are each signed: one key must prove all of them.
-    fn verify_items<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k Key> + Clone,
-        message: &Message<'_>,
-    ) -> Result<usize, SignatureError> {
-        let contents = native::adyen(message.body)?;
-        let variant = self.first()?;
-        let mut signatures = Vec::new();
-        for (signature, _) in &contents {
-            let fits = |length| variant.key_use.fits(length);
-            let candidates = variant.presented.read(&[signature.as_bytes()], fits);
-            if candidates.is_empty() {
-                return Err(NO_SIGNATURE);
-            }
-            signatures.push(candidates);
-        }
-        let proves = |key: &Key| {
-            contents.iter().zip(&signatures).fold(true, |all, ((_, content), signature)| {
-                all & key.mac(&[Cow::Borrowed(content)]).is_some_and(|mac| signature.contain(&mac))
-            })
-        };
-        let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
-        keys.clone().position(proves).ok_or_else(mismatch)
-    }
 }
 
 impl Variant {
@@ -450,7 +391,7 @@ impl Variant {
 
 impl KeyUse {
     /// Whether a signature can have `length` octets.
-    fn fits(self, length: usize) -> bool {
+    pub(super) fn fits(self, length: usize) -> bool {
         match self {
             Self::Hmac(algorithm) => length == algorithm.octets(),
             Self::Public(algorithm) => algorithm.signature_octets().is_none_or(|octets| octets == length),
