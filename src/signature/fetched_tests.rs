@@ -18,6 +18,7 @@ use crate::keys::answer::{self, Form};
 use crate::pipeline::extract::Reader;
 use crate::pipeline::places::Parts;
 use crate::signature::Account;
+use crate::signature::vectors::verdict;
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -106,16 +107,6 @@ fn key(text: &str, provider: &ProviderFile, now: SystemTime) -> Key {
     let rule = provider.keys.as_ref().unwrap();
     let form = if rule.form == Form::Jwk { Form::PublicKey } else { rule.form };
     answer::read(text.as_bytes(), form, None, rule.algorithm, None, now).unwrap().0
-}
-
-fn verdict(error: &SignatureError) -> &'static str {
-    match error {
-        SignatureError::Missing(_) => "signature_missing",
-        SignatureError::Repeated(_) => "header_repeated",
-        SignatureError::Malformed(_) => "signature_malformed",
-        SignatureError::TimestampOutsideTolerance { .. } => "timestamp_outside_tolerance",
-        SignatureError::Mismatch { .. } => "signature_mismatch",
-    }
 }
 
 #[test]

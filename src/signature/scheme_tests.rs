@@ -15,17 +15,7 @@ use crate::config::preset;
 use crate::config::provider::ProviderFile;
 use crate::pipeline::extract::Reader;
 use crate::pipeline::places::Parts;
-use crate::signature::vectors::{Case, files, folder, headers, read};
-
-fn verdict(error: &SignatureError) -> &'static str {
-    match error {
-        SignatureError::Missing(_) => "signature_missing",
-        SignatureError::Repeated(_) => "header_repeated",
-        SignatureError::Malformed(_) => "signature_malformed",
-        SignatureError::TimestampOutsideTolerance { .. } => "timestamp_outside_tolerance",
-        SignatureError::Mismatch { .. } => "signature_mismatch",
-    }
-}
+use crate::signature::vectors::{Case, files, folder, headers, read, verdict};
 
 /// Checks every case of a file. Gives how many were accepted and refused, and what was wrong.
 fn check(path: &Path) -> (usize, usize, Vec<String>) {

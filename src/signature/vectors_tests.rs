@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::Account;
+use super::{Account, SignatureError};
 
 #[derive(Deserialize)]
 pub(super) struct Vectors {
@@ -64,5 +64,16 @@ impl Vectors {
     pub(super) fn account(&self) -> Account {
         let Source { public_url, parameters } = &self.source;
         Account { public_url: public_url.clone(), parameters: parameters.clone() }
+    }
+}
+
+/// An error in the words of the vectors.
+pub(super) fn verdict(error: &SignatureError) -> &'static str {
+    match error {
+        SignatureError::Missing(_) => "signature_missing",
+        SignatureError::Repeated(_) => "header_repeated",
+        SignatureError::Malformed(_) => "signature_malformed",
+        SignatureError::TimestampOutsideTolerance { .. } => "timestamp_outside_tolerance",
+        SignatureError::Mismatch { .. } => "signature_mismatch",
     }
 }
