@@ -64,6 +64,12 @@ impl Expression {
         }
     }
 
+    /// Whether it is in the body, if it is one place.
+    #[must_use]
+    pub fn is_of_body(&self) -> bool {
+        matches!(self, Self::Json(_) | Self::Body(_) | Self::Form(_))
+    }
+
     /// Whether a signature of this coverage covers what stands here, whichever of its headers it is.
     #[must_use]
     pub fn is_covered(&self, coverage: &Coverage) -> bool {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::{ConfigFile, or_say_why, say, warn};
 use crate::config::units::{show_bytes, show_duration};
-use crate::config::{self, Authentication, Config, KeyFrom, Source, Unmapped};
+use crate::config::{self, Authentication, CloudEventsMode, Config, KeyFrom, Source, Unmapped};
 use crate::expression::Expression;
 use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
@@ -99,6 +99,18 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
     match provider.event_type.is_empty() {
         true => writeln!(out, "  event type  always {unnamed}")?,
         false => writeln!(out, "  event type  {}", places(&provider.event_type, "dead letter"))?,
+    }
+    for (what, at, otherwise) in
+        [("event time", &provider.event_time, "the time of receipt"), ("subject", &provider.subject, "none")]
+    {
+        if !at.is_empty() {
+            writeln!(out, "  {what:<10}  {}", places(at, otherwise))?;
+        }
+    }
+    if source.cloudevents == CloudEventsMode::Structured {
+        writeln!(out, "  record      one CloudEvent in JSON (structured mode)")?;
+    } else if source.decompress {
+        writeln!(out, "  record      without the body's content-encoding")?;
     }
     if let Some(split) = &source.split {
         writeln!(

@@ -45,7 +45,7 @@ pub use diagnostic::{Diagnostic, Invalid, Position};
 pub use look::{Loaded, Look, load_stable};
 pub use named_key::{NamedKey, Window};
 pub use provider::{Provider, Success};
-pub use raw::{KeyFrom, Unmapped};
+pub use raw::{CloudEventsMode, KeyFrom, Unmapped};
 pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
@@ -87,7 +87,7 @@ impl Config {
     /// What librdkafka is to be set up with.
     #[must_use]
     pub fn producer(&self) -> ClientConfig {
-        let largest_body = self.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
+        let largest_body = self.sources.iter().map(|source| source.largest_value()).max().unwrap_or(0);
         let server = &self.server;
         // One for each request, and as many elements of batches as there is room for.
         let records = server.max_in_flight_requests + server.max_in_flight_bytes / ELEMENT_OVERHEAD_BYTES;
@@ -156,7 +156,11 @@ pub struct Source {
     pub namespace: Option<String>,
     /// Where the list of events stands, if each of its elements is to be an event of its own.
     pub split: Option<Split>,
-    /// The largest body.
+    /// How the record says what event it is.
+    pub cloudevents: CloudEventsMode,
+    /// Whether bodies are published without their content-encoding.
+    pub decompress: bool,
+    /// The largest body, as it is sent and without its content-encoding.
     pub max_body_bytes: usize,
     /// How soon every request is answered.
     pub respond_within: Duration,
@@ -188,7 +192,29 @@ impl Source {
     }
 }
 
+impl CloudEventsMode {
+    /// The largest value of a record whose body is no larger than this, in octets.
+    fn largest_value(self, max_body_bytes: usize) -> usize {
+        match self {
+            Self::Binary => max_body_bytes,
+            // In base64, if the data are no JSON; the attributes are within what surrounds a body.
+            Self::Structured => max_body_bytes.div_ceil(3) * 4,
+        }
+    }
+}
+
 impl Source {
+    /// The largest value of a record, in octets.
+    #[must_use]
+    pub fn largest_value(&self) -> usize {
+        self.cloudevents.largest_value(self.max_body_bytes)
+    }
+
+    /// Whether a body must be read without its content-encoding, whatever its ID and type are read from.
+    pub(crate) fn needs_plain_body(&self) -> bool {
+        self.decompress || self.split.is_some()
+    }
+
     /// What a consumer needs to verify a record again: the scheme's headers, and the one that names the key.
     pub(crate) fn proof_headers(&self) -> impl Iterator<Item = &HeaderName> {
         let names_key = self.fetched_keys.as_ref().and_then(|keys| keys.place().header());

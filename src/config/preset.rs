@@ -246,6 +246,8 @@ fn merge(over: RawProvider, base: RawProvider) -> RawProvider {
         keys: both(over.keys, base.keys, super::keys::merge),
         message_id: over.message_id.or(base.message_id),
         event_type: over.event_type.or(base.event_type),
+        event_time: over.event_time.or(base.event_time),
+        subject: over.subject.or(base.subject),
         respond_within: over.respond_within.or(base.respond_within),
         success: both(over.success, base.success, |over, base| RawSuccess {
             status: over.status.or(base.status),

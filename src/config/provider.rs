@@ -31,6 +31,10 @@ pub struct Provider {
     pub message_id: Vec<Expression>,
     /// Where the event type stands; the first that there is. None at all: the type is `webhook`.
     pub event_type: Vec<Expression>,
+    /// Where the time of the event stands; the first that there is.
+    pub event_time: Vec<Expression>,
+    /// Where its subject stands; the first that there is.
+    pub subject: Vec<Expression>,
     /// The answer that tells the provider that the event is durable.
     pub success: Success,
     /// An event as the provider sends it.
@@ -66,11 +70,13 @@ pub struct ProviderFile {
 }
 
 impl Provider {
-    /// The headers that an ID or a type is read from, by place.
+    /// The headers that anything of an event is read from, by place.
     pub(crate) fn headers_read(&self) -> impl Iterator<Item = &[HeaderName]> {
         self.message_id
             .iter()
             .chain(&self.event_type)
+            .chain(&self.event_time)
+            .chain(&self.subject)
             .flat_map(Expression::places)
             .filter_map(Expression::headers)
     }
@@ -87,7 +93,10 @@ pub(super) fn check(
 ) -> Option<ProviderFile> {
     let message_id = expressions(check, &path.key("message_id"), raw.message_id.as_ref());
     let event_type = expressions(check, &path.key("event_type"), raw.event_type.as_ref());
-    let places = message_id.iter().chain(&event_type).flat_map(Expression::places);
+    let event_time = expressions(check, &path.key("event_time"), raw.event_time.as_ref());
+    let subject = expressions(check, &path.key("subject"), raw.subject.as_ref());
+    let named = message_id.iter().chain(&event_type).chain(&event_time).chain(&subject);
+    let places = named.flat_map(Expression::places);
     if places.filter(|p| matches!(p, Expression::Json(_) | Expression::Body(_))).count() > MAX_POINTERS {
         check.error(path, format!("more than {MAX_POINTERS} places in the body are looked at"));
     }
@@ -107,6 +116,8 @@ pub(super) fn check(
             title: raw.title.clone().unwrap_or_else(|| name.to_owned()),
             message_id,
             event_type,
+            event_time,
+            subject,
             success,
             example: raw.example.clone().unwrap_or_default(),
         },

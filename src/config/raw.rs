@@ -108,7 +108,15 @@ pub struct RawSource {
     /// as `/events`, or `""` for a body that is a list itself. Each element becomes an event and a record of its
     /// own. Without it a batch is one record.
     pub split: Option<String>,
-    /// The largest body that is accepted. Default: 1MiB.
+    /// How the record says what event it is: `binary`, in headers, with the signed octets as the value; or
+    /// `structured`, in one JSON object (`application/cloudevents+json`) around them. Default: `binary`.
+    pub cloudevents: Option<CloudEventsMode>,
+    /// true: bodies that are sent with `Content-Encoding: gzip` or `deflate` are published without it; what is signed
+    /// are the octets as they were sent, so consumers can't verify such a record again. Default: false, which keeps
+    /// the octets, and the header.
+    pub decompress: Option<bool>,
+    /// The largest body that is accepted, as it is sent and without its content-encoding. Default: 960KiB, which a topic with Kafka's own
+    /// `max.message.bytes` takes; where `message.max.bytes` is given for `kafka`, 64KiB less than that.
     pub max_body_bytes: Option<RawBytes>,
     /// How soon every request is answered, whatever Kafka does. Default: what the provider waits for,
     /// less a margin; 4.5s where that is unknown.
@@ -195,6 +203,17 @@ pub enum Unmapped {
     Reject,
     /// It is acknowledged and dropped.
     Drop,
+}
+
+/// How a record says what event it is (CloudEvents 1.0, Kafka Protocol Binding, section 3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CloudEventsMode {
+    /// Attributes are headers, and the value is the data.
+    #[default]
+    Binary,
+    /// The value is one JSON object with attributes and data.
+    Structured,
 }
 
 /// What the record's key is made of.

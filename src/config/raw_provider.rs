@@ -40,6 +40,11 @@ pub struct RawProvider {
     pub message_id: Option<RawExpressions>,
     /// Where the event type is: the first of these that the request has.
     pub event_type: Option<RawExpressions>,
+    /// Where the time stands at which the event happened: the first of these that the request has. RFC 3339, or
+    /// seconds or milliseconds since 1970. Without one that can be read, it is the time of receipt.
+    pub event_time: Option<RawExpressions>,
+    /// Where it stands what the event is about: the first of these that the request has.
+    pub subject: Option<RawExpressions>,
     /// How soon the provider must be answered, less a margin.
     pub respond_within: Option<RawDuration>,
     /// The answer that the provider expects once the event is durable.

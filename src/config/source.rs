@@ -12,11 +12,11 @@ use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
 use super::scheme::Binding;
 use super::units::show_duration;
 use super::{
-    Authentication, NamedKey, Server, Source, account, coverage, keys, named_key, preset, secret,
-    source_handshake, unproven,
+    Authentication, CloudEventsMode, NamedKey, Server, Source, account, coverage, keys, named_key, preset,
+    secret, source_handshake, unproven,
 };
 use crate::batch::Split;
-use crate::kafka::properties::Properties;
+use crate::kafka::properties::{Properties, RECORD_OVERHEAD_BYTES};
 use crate::signature::Scheme;
 use crate::topic::{Pattern, Target, TopicMap, TopicName};
 
@@ -24,8 +24,8 @@ use crate::topic::{Pattern, Target, TopicMap, TopicName};
 const DEFAULT_RESPOND_WITHIN: Duration = Duration::from_millis(4500);
 /// Long enough for a slow link, and a client that drips octets is cut all the same.
 const MAX_DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(15);
-/// Far above what providers send. A topic must have room for it, and for key and headers.
-const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Far above what providers send. With what surrounds it, it fits a topic of Kafka's default (1,048,588 octets).
+const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024 - RECORD_OVERHEAD_BYTES;
 /// No record is larger: librdkafka's own limit is 1 GB, and one record of it would fill the budget.
 const MAX_MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 /// More topics than anybody looks at; each costs the brokers memory.
@@ -95,6 +95,9 @@ pub(super) fn source(
         key: raw.key.unwrap_or_default(),
         namespace: raw.namespace.clone(),
         split: split?,
+        cloudevents: raw.cloudevents.unwrap_or_default(),
+        // An envelope holds what can be read.
+        decompress: raw.decompress == Some(true) || raw.cloudevents == Some(CloudEventsMode::Structured),
         max_body_bytes,
         respond_within,
         body_timeout,
@@ -386,16 +389,18 @@ fn split(check: &mut Checker<'_>, path: &Path, raw: Option<&str>) -> Option<Opti
 
 /// The source's limit on a body, which the budget and librdkafka must have room for.
 fn max_body_bytes(check: &mut Checker<'_>, path: &Path, raw: &RawSource, common: &Common<'_>) -> usize {
-    let max_body_bytes = raw.max_body_bytes.map_or(DEFAULT_MAX_BODY_BYTES, |bytes| bytes.0);
+    let takes = common.kafka.get("message.max.bytes").and_then(|value| value.trim().parse::<usize>().ok());
+    let default =
+        takes.map_or(DEFAULT_MAX_BODY_BYTES, |takes| takes.saturating_sub(RECORD_OVERHEAD_BYTES).max(1));
     let largest =
         common.server.map_or(MAX_MAX_BODY_BYTES, |server| server.max_in_flight_bytes.min(MAX_MAX_BODY_BYTES));
+    let max_body_bytes = raw.max_body_bytes.map_or(default, |bytes| bytes.0);
     if max_body_bytes == 0 || max_body_bytes > largest {
         let message =
             format!("must be from 1 to {largest} bytes, the least of server.max_in_flight_bytes and 256MiB");
         check.error(&path.key("max_body_bytes"), message);
     }
-    let takes = common.kafka.get("message.max.bytes").and_then(|value| value.trim().parse::<usize>().ok());
-    if takes.is_some_and(|takes| takes <= max_body_bytes) {
+    if takes.is_some_and(|takes| takes <= raw.cloudevents.unwrap_or_default().largest_value(max_body_bytes)) {
         let message = "must be less than kafka's message.max.bytes, which has to hold key and headers too";
         check.error(&path.key("max_body_bytes"), message);
     }

@@ -358,7 +358,19 @@ fn kafka_is_told_no_secret_and_nothing_twice() {
     assert!(shown.contains("can't be used for `partitioner`") && !shown.contains(SECRET), "{shown}");
     assert!(with("metadata.broker.list: b:1").contains("are one property, given twice"));
     assert!(with("message.timeout.ms: 60s").contains("is not a plain number"));
-    assert!(with("message.max.bytes: 100000").contains("must be less than kafka's message.max.bytes"));
+    let default = |kafka: &str, source: &str| {
+        let text = format!(
+            "kafka: {{ bootstrap.servers: x{kafka} }}\nsources: {{ s: {{ danger_accept_unsigned: true{source} }} }}"
+        );
+        parse("a.yaml", &text, &|_| None).map(|config| config.sources[0].max_body_bytes)
+    };
+    assert_eq!(default("", "").unwrap() + 65536, 1024 * 1024, "what a topic of Kafka's default takes");
+    assert_eq!(default(", message.max.bytes: 100000", "").unwrap(), 100_000 - 65_536);
+    assert_eq!(default(", message.max.bytes: 5000000", "").unwrap(), 5_000_000 - 65_536);
+    for source in [", max_body_bytes: 100000", ", max_body_bytes: 80000, cloudevents: structured"] {
+        let refused = default(", message.max.bytes: 100000", source).unwrap_err().to_string();
+        assert!(refused.contains("must be less than kafka's message.max.bytes"), "{refused}");
+    }
     assert!(with("sasl.oauthbearer.config: x").contains("must not stand in the configuration"));
 }
 

@@ -9,6 +9,7 @@ use super::capture::Capture;
 use super::steps::Step;
 use crate::config::{Source, Unmapped};
 use crate::pipeline::Rejection;
+use crate::pipeline::decode::{Plain, plain};
 use crate::pipeline::extract::{Field, Found, Reader};
 use crate::pipeline::places::Parts;
 use crate::topic::Destination;
@@ -40,11 +41,15 @@ enum Place {
 impl Arrival {
     /// Of a request that is taken for genuine.
     pub(crate) fn of(source: &Source, capture: &Capture) -> Self {
-        let body: &Bytes = &capture.body;
+        let undone = plain(&capture.headers, &capture.body, source.max_body_bytes, |_| true);
+        let body: &Bytes = if let Plain::Undone(undone) = &undone { undone } else { &capture.body };
         let signed = source.authentication.coverage();
         let request = Parts { headers: &capture.headers, query: capture.query.as_deref(), body, signed };
         let reader = Reader::new(&source.provider, &request);
         let place = |found: &Found| Event::of(source, found);
+        if let (Plain::Unreadable(why), true) = (&undone, reader.reads_body() || source.needs_plain_body()) {
+            return Self { events: vec![place(&Err(reader.undecodable(why)))], is_batch: false };
+        }
         match source.split.as_ref().map(|split| split.elements(body)) {
             None => Self { events: vec![place(&reader.whole())], is_batch: false },
             Some(Err(why)) => Self { events: vec![place(&Err(reader.no_batch(&why)))], is_batch: false },

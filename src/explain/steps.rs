@@ -3,8 +3,6 @@
 //! Takes a captured request and its source. Gives a [`Step`] for every check, in the order in which `serve` makes
 //! them. It goes on behind a refusal where it can: a person wants to know of all that is wrong.
 
-use http::header::CONTENT_ENCODING;
-
 use super::Case;
 use super::cause::Cause;
 use super::handshakes;
@@ -71,10 +69,6 @@ pub(crate) fn before(case: &Case<'_>) -> Vec<Step> {
 fn body(source: &Source, case: &Case<'_>) -> Step {
     let capture = case.capture;
     let length = capture.body.len();
-    if capture.headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
-        let text = "the request has a Content-Encoding, and signatures are over the octets as they were sent";
-        return Step::failed("body", text, Rejection::EncodingNotSupported);
-    }
     if length > source.max_body_bytes {
         let limit = source.max_body_bytes;
         let text = format!("the body is larger than the source's {}", show_bytes(limit));
@@ -177,7 +171,6 @@ pub(crate) fn fact(refusal: &Rejection) -> Option<Cause> {
     Some(match refusal {
         Rejection::MethodNotAllowed(_) => Cause::Method,
         Rejection::UnknownSource => Cause::Path,
-        Rejection::EncodingNotSupported => Cause::BodyDecompressed,
         Rejection::BodyTooLarge { .. } => Cause::BodyTooLarge,
         Rejection::SignatureMissing(_) => Cause::HeaderMissing,
         Rejection::HeaderRepeated(_) => Cause::HeaderRepeated,

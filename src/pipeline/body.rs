@@ -1,13 +1,13 @@
 //! Station 3: the exact octets.
 //!
 //! Takes [`Posted`]. Gives [`Received`]: headers and body, the body under the source's limit and read within
-//! its time. Refuses with `EncodingNotSupported`, `BodyTooLarge`, `BodyTimedOut`, `BodyAborted` and
-//! `Overloaded`.
+//! its time. A content-encoding is left as it is: signatures are over the octets as they were sent. Refuses with
+//! `BodyTooLarge`, `BodyTimedOut`, `BodyAborted` and `Overloaded`.
 
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
@@ -39,11 +39,6 @@ where
 {
     let (request, mut ticket) = posted.into_request();
     let (head, body) = request.into_parts();
-    let is_plain =
-        |encoding: &HeaderValue| encoding.is_empty() || encoding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !head.headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
-        return Err(Rejection::EncodingNotSupported);
-    }
     let limit = ticket.source.max_body_bytes;
     let declared = head.headers.get(CONTENT_LENGTH).and_then(parse_length);
     if declared.is_some_and(|length| length > limit) {

@@ -1,27 +1,30 @@
-//! Station 7: the record, as consumers will see it.
+//! Station 8: the record, as consumers will see it.
 //!
 //! Takes [`Routed`]. Gives [`Records`], for each event topic, key, the exact octets as the value, and headers:
-//! CloudEvents 1.0 in the Kafka binding's binary mode, `traceparent`, the provider's own signature headers (whoever
+//! CloudEvents 1.0 in the Kafka binding's binary mode or, if the source says so, in its structured mode, `traceparent`, the provider's own signature headers (whoever
 //! has the secret can verify the record again; not so an element of a batch), and what hookbridge has to say. Refuses
 //! nothing yet: schemas will.
 //!
 //! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2, and JSON Event Format; W3C Trace Context, section 3.2.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest as _, Sha256};
 
-use super::extract::Field;
+use super::cloudevents::{self, Attributes};
+use super::decode;
+use super::extract::{Event, Field};
 use super::route::{Content, Element, Placed, Routed};
 use super::several::Several;
 use super::source::Ticket;
-use crate::config::KeyFrom;
+use crate::config::{CloudEventsMode, KeyFrom};
 use crate::topic::TopicName;
 
 /// The `ce_type` of a dead letter whose own type is not known.
@@ -63,8 +66,8 @@ pub struct Record {
 
 /// Makes the records.
 pub fn encode(routed: Routed) -> Records {
-    let Routed { ticket, uri, headers, events, .. } = routed;
-    let common = Common::of(&ticket, &headers, uri.query());
+    let Routed { ticket, uri, headers, is_undone, events, .. } = routed;
+    let common = Common { is_undone, ..Common::of(&ticket, &headers, uri.query()) };
     let records = events.map(|placed| record(&common, placed));
     Records { ticket, records }
 }
@@ -74,7 +77,11 @@ pub(super) struct Common<'a> {
     ticket: &'a Ticket,
     request: &'a HeaderMap,
     query: Option<&'a str>,
-    time: String,
+    /// The request's content-encoding.
+    encoding: Option<HeaderValue>,
+    /// Whether that of a body which is one event has been undone.
+    is_undone: bool,
+    received_at: String,
     /// Where the request brings no trace of its own.
     new_trace: Option<String>,
 }
@@ -86,28 +93,47 @@ impl<'a> Common<'a> {
             ticket,
             request,
             query: signed_query(ticket, query),
-            time: humantime::format_rfc3339_millis(ticket.arrived.wall).to_string(),
+            encoding: decode::header_of(request),
+            is_undone: false,
+            received_at: humantime::format_rfc3339_millis(ticket.arrived.wall).to_string(),
             new_trace: trace.is_none().then(new_traceparent),
         }
+    }
+
+    /// Whose event it is, and when it came.
+    pub(super) fn told(&self, headers: OwnedHeaders) -> OwnedHeaders {
+        headers
+            .insert(header::<str>("hookbridge_source", &self.ticket.source.name))
+            .insert(header("hookbridge_received_at", &self.received_at))
+    }
+
+    /// Whether the value still has the request's content-encoding. Elements of a batch were cut out of what is without.
+    fn is_encoded(&self, is_element: bool) -> bool {
+        self.encoding.is_some() && !is_element && !self.is_undone
     }
 }
 
 fn record(common: &Common<'_>, placed: Placed) -> Record {
     let Placed { topic, content, element } = placed;
-    let (message_id, event_type, data, defect) = match &content {
-        Content::Event(event) => (&event.message_id, Some(&event.event_type), &event.data, None),
+    let (named, data, defect) = match &content {
+        Content::Event(event) => (Named::of(event), &event.data, None),
         Content::DeadLetter(defect) => {
-            (&defect.message_id, defect.event_type.as_ref(), &defect.data, Some(defect))
+            let named = Named::only(&defect.message_id, defect.event_type.as_ref());
+            (named, &defect.data, Some(defect))
         }
     };
     let ticket = common.ticket;
-    let mut headers = cloud_event(common, message_id, event_type)
-        .insert(header::<str>("hookbridge_source", &ticket.source.name));
+    let attributes = attributes(common, &named);
+    let envelope = match defect {
+        None => envelope(common, &attributes, data, element.is_some()),
+        Some(_) => None,
+    };
+    let mut headers = common.told(attributes.headers());
     if let Some(Element { index, count }) = element {
         headers = headers.insert(header("hookbridge_batch", &format!("{index}/{count}")));
     }
-    if let Some(names) = unsigned_names(message_id, event_type) {
-        headers = headers.insert(header("hookbridge_unsigned", names));
+    if let Some(names) = named.unsigned() {
+        headers = headers.insert(header("hookbridge_unsigned", &*names));
     }
     if !ticket.source.authentication.coverage().body {
         headers = headers.insert(header("hookbridge_body", "unsigned"));
@@ -117,10 +143,11 @@ fn record(common: &Common<'_>, placed: Placed) -> Record {
             .insert(header("hookbridge_reason", defect.reason.as_str()))
             .insert(header("hookbridge_detail", defect.detail.as_str()));
     }
+    headers = with_media_type(common, element.is_some(), envelope.is_some(), headers);
     headers = copied(common, element.is_some(), headers);
     Record {
-        key: key(ticket, message_id, data),
-        value: data.clone(),
+        key: key(ticket, named.message_id, data),
+        value: envelope.unwrap_or_else(|| data.clone()),
         timestamp_ms: received_ms(ticket),
         topic,
         headers,
@@ -147,29 +174,100 @@ pub(super) fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteStri
     }
 }
 
-/// The attributes that CloudEvents requires, and the time of receipt: no provider's own time is known to
-/// mean when the event happened.
-pub(super) fn cloud_event(
-    common: &Common<'_>,
-    message_id: &Field,
-    event_type: Option<&Field>,
-) -> OwnedHeaders {
-    let event_type = event_type.map_or(DEAD_LETTER_TYPE, |event_type| event_type.text());
-    OwnedHeaders::new_with_capacity(16)
-        .insert(header("ce_specversion", "1.0"))
-        .insert(header::<str>("ce_id", message_id.text()))
-        .insert(header("ce_source", common.ticket.source.path.as_str()))
-        .insert(header("ce_type", event_type))
-        .insert(header("ce_time", &common.time))
+/// What is known of an event by name.
+pub(super) struct Named<'a> {
+    message_id: &'a Field,
+    event_type: Option<&'a Field>,
+    /// Where it is a time.
+    time: Option<(&'a Field, Cow<'a, str>)>,
+    subject: Option<&'a Field>,
 }
 
-/// The names of what the signature does not cover.
-fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'static str> {
-    match (message_id.is_signed(), event_type.is_none_or(Field::is_signed)) {
-        (true, true) => None,
-        (false, true) => Some("message_id"),
-        (true, false) => Some("event_type"),
-        (false, false) => Some("message_id,event_type"),
+impl<'a> Named<'a> {
+    fn of(event: &'a Event) -> Self {
+        let time = event.time.as_ref();
+        Self {
+            time: time.and_then(|time| Some((time, cloudevents::time(time.text())?))),
+            subject: event.subject.as_ref(),
+            ..Self::only(&event.message_id, Some(&event.event_type))
+        }
+    }
+
+    pub(super) fn only(message_id: &'a Field, event_type: Option<&'a Field>) -> Self {
+        Self { message_id, event_type, time: None, subject: None }
+    }
+
+    /// The names of what the signature does not cover, as they are called in a provider's file.
+    fn unsigned(&self) -> Option<Cow<'static, str>> {
+        let time = self.time.as_ref().map(|(time, _)| *time);
+        let is_unsigned = |field: Option<&Field>| field.is_some_and(|field| !field.is_signed());
+        // The usual cases allocate nothing.
+        if !is_unsigned(time) && !is_unsigned(self.subject) {
+            return match (self.message_id.is_signed(), !is_unsigned(self.event_type)) {
+                (true, true) => None,
+                (false, true) => Some(Cow::Borrowed("message_id")),
+                (true, false) => Some(Cow::Borrowed("event_type")),
+                (false, false) => Some(Cow::Borrowed("message_id,event_type")),
+            };
+        }
+        let fields = [
+            ("message_id", Some(self.message_id)),
+            ("event_type", self.event_type),
+            ("event_time", time),
+            ("subject", self.subject),
+        ];
+        let names: Vec<&str> =
+            fields.into_iter().filter(|(_, field)| is_unsigned(*field)).map(|(name, _)| name).collect();
+        Some(Cow::Owned(names.join(",")))
+    }
+}
+
+/// The event's attributes. Its time is the provider's, where one is known and can be read, and that of receipt
+/// otherwise.
+pub(super) fn attributes<'a>(common: &'a Common<'_>, named: &'a Named<'_>) -> Attributes<'a> {
+    Attributes {
+        id: named.message_id.text(),
+        source: &common.ticket.source.path,
+        event_type: named.event_type.map_or(DEAD_LETTER_TYPE, |event_type| event_type.text()),
+        time: named.time.as_ref().map_or(&common.received_at, |(_, time)| time),
+        subject: named.subject.map(|subject| &**subject.text()),
+    }
+}
+
+/// The event in one piece, if the source says `cloudevents: structured`, and it is not sent so already.
+fn envelope(
+    common: &Common<'_>,
+    attributes: &Attributes<'_>,
+    data: &Bytes,
+    is_element: bool,
+) -> Option<Bytes> {
+    if common.ticket.source.cloudevents == CloudEventsMode::Binary {
+        return None;
+    }
+    let content_type = content_type(common.request, is_element).and_then(|value| str::from_utf8(value).ok());
+    if cloudevents::is_envelope(content_type) {
+        return None;
+    }
+    Some(attributes.envelope(content_type, data))
+}
+
+/// What the value is: its media type, and its encoding, or that this has been undone.
+pub(super) fn with_media_type(
+    common: &Common<'_>,
+    is_element: bool,
+    is_envelope: bool,
+    mut headers: OwnedHeaders,
+) -> OwnedHeaders {
+    let media_type = content_type(common.request, is_element);
+    if let Some(value) = if is_envelope { Some(cloudevents::STRUCTURED.as_bytes()) } else { media_type } {
+        headers = headers.insert(header("content-type", value));
+    }
+    match &common.encoding {
+        None => headers,
+        Some(encoding) if common.is_encoded(is_element) && !is_envelope => {
+            headers.insert(header("content-encoding", encoding.as_bytes()))
+        }
+        Some(encoding) => headers.insert(header("hookbridge_decoded", encoding.as_bytes())),
     }
 }
 
@@ -177,9 +275,6 @@ fn unsigned_names(message_id: &Field, event_type: Option<&Field>) -> Option<&'st
 /// makes up. The signature covers the whole body, so it is of no use beside an element of it, and stays out.
 pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
     let request = common.request;
-    if let Some(value) = content_type(request, is_element) {
-        headers = headers.insert(header("content-type", value));
-    }
     headers = match (&common.new_trace, request.get(TRACEPARENT)) {
         (None, Some(value)) => headers.insert(header(TRACEPARENT, value.as_bytes())),
         (new_trace, _) => headers.insert(Header { key: TRACEPARENT, value: new_trace.as_ref() }),

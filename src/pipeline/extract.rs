@@ -1,7 +1,7 @@
-//! Station 5: what happened, and which message says so?
+//! Station 6: what happened, and which message says so?
 //!
-//! Takes [`Verified`]. Gives [`Extracted`]: one event, or where the source splits its bodies, one for each element;
-//! each with message ID and event type, marked as signed or not, and the data. Sending a genuine request again would
+//! Takes [`Decoded`]. Gives [`Extracted`]: one event, or where the source splits its bodies, one for each element;
+//! each with message ID, event type, and if they are known its time and subject, marked as signed or not, and the data. Sending a genuine request again would
 //! not change it, so what can't be read becomes a [`Defect`], which goes to the dead-letter topic. Refuses with
 //! `Overloaded`, if there is no room for the records of a batch now.
 //!
@@ -12,11 +12,11 @@ use bytestring::ByteString;
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
+use super::Rejection;
+use super::decode::{Decoded, Plain};
 use super::places::{Json, Parts, Places};
 use super::several::Several;
 use super::source::Ticket;
-use super::verify::Verified;
-use super::{Received, Rejection};
 use crate::batch::NotABatch;
 use crate::budget::ELEMENT_OVERHEAD_BYTES;
 use crate::config::Provider;
@@ -33,7 +33,11 @@ pub const UNNAMED_TYPE: &str = "webhook";
 pub struct Event {
     pub(super) message_id: Field,
     pub(super) event_type: Field,
-    /// The exact octets that were signed.
+    /// When it happened, as the provider writes it: any text.
+    pub(super) time: Option<Field>,
+    /// What it happened to.
+    pub(super) subject: Option<Field>,
+    /// The exact octets that were signed; without their content-encoding, where the source says `decompress`.
     pub(super) data: Bytes,
 }
 
@@ -82,6 +86,8 @@ impl Defect {
 pub enum Reason {
     /// The body, or the batch's element, is not JSON, or names the event twice.
     UnreadableBody,
+    /// The body has a content-encoding that can't be undone, and something has to be read of it.
+    UndecodableBody,
     /// The source splits its bodies, and there is no list where it should be.
     NotABatch,
     /// The batch has more elements than there can be room for.
@@ -102,6 +108,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnreadableBody => "unreadable_body",
+            Self::UndecodableBody => "undecodable_body",
             Self::NotABatch => "not_a_batch",
             Self::TooManyElements => "too_many_elements",
             Self::UnusableMessageId => "unusable_message_id",
@@ -122,6 +129,8 @@ pub struct Extracted {
     pub(super) ticket: Ticket,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    /// Whether a body that is one event is published without its content-encoding. Elements of a batch always are.
+    pub(super) is_undone: bool,
     pub(super) found: Several<Found>,
 }
 
@@ -129,13 +138,20 @@ pub struct Extracted {
 ///
 /// # Errors
 /// `Overloaded`.
-pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
-    let Received { mut ticket, headers, uri, body } = verified.into_request();
+pub fn extract(decoded: Decoded) -> Result<Extracted, Rejection> {
+    let Decoded { mut ticket, headers, uri, body, plain } = decoded;
     let source = &ticket.source;
     let signed = source.authentication.coverage();
-    let request = Parts { headers: &headers, query: uri.query(), body: &body, signed };
-    let reader = Reader::new(&source.provider, &request);
-    let found = match source.split.as_ref().map(|split| split.elements(&body)) {
+    let readable = if let Plain::Undone(undone) = &plain { undone } else { &body };
+    let request = Parts { headers: &headers, query: uri.query(), body: readable, signed };
+    let published = if source.decompress { readable } else { &body };
+    let reader = Reader::new(&source.provider, &request).publishing(published);
+    let is_undone = matches!(plain, Plain::Undone(_)) && source.decompress;
+    if let (Plain::Unreadable(why), true) = (&plain, reader.reads_body() || source.needs_plain_body()) {
+        let found = Several::One(Err(reader.undecodable(why)));
+        return Ok(Extracted { ticket, uri, headers, is_undone, found });
+    }
+    let found = match source.split.as_ref().map(|split| split.elements(readable)) {
         None => Several::One(reader.whole()),
         Some(Err(why)) => Several::One(Err(reader.no_batch(&why))),
         Some(Ok(elements)) => {
@@ -149,7 +165,7 @@ pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
             }
         }
     };
-    Ok(Extracted { ticket, uri, headers, found })
+    Ok(Extracted { ticket, uri, headers, is_undone, found })
 }
 
 /// The pure part: the parts of a request in, events and defects out.
@@ -157,35 +173,65 @@ pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
 pub(crate) struct Reader<'a> {
     id_places: &'a [Expression],
     type_places: &'a [Expression],
+    time_places: &'a [Expression],
+    subject_places: &'a [Expression],
     request: &'a Parts<'a>,
+    /// What a body that is one event is published as.
+    published: &'a Bytes,
     is_form: bool,
 }
 
 impl<'a> Reader<'a> {
     /// What reads the events of a provider.
     pub(crate) fn new(provider: &'a Provider, request: &'a Parts<'a>) -> Self {
-        Self::of(&provider.message_id, &provider.event_type, request)
+        Self {
+            time_places: &provider.event_time,
+            subject_places: &provider.subject,
+            ..Self::of(&provider.message_id, &provider.event_type, request)
+        }
+    }
+
+    /// The same, for a body that is published in another form than it is read in.
+    fn publishing(self, published: &'a Bytes) -> Self {
+        Self { published, ..self }
+    }
+
+    /// Whether anything is read of the body.
+    pub(crate) fn reads_body(&self) -> bool {
+        self.id_places.iter().chain(self.type_places).flat_map(Expression::places).any(Expression::is_of_body)
     }
 
     fn of(id_places: &'a [Expression], type_places: &'a [Expression], request: &'a Parts<'a>) -> Self {
-        Self { id_places, type_places, request, is_form: request.is_form() }
+        Self {
+            id_places,
+            type_places,
+            time_places: &[],
+            subject_places: &[],
+            request,
+            published: request.body,
+            is_form: request.is_form(),
+        }
     }
 
-    /// Every single place.
-    fn places(&self) -> impl Iterator<Item = &'a Expression> {
-        self.id_places.iter().chain(self.type_places).flat_map(Expression::places)
+    fn pointers(&self, of: impl Fn(&'a Expression) -> Option<&'a Pointer>) -> Pointers<'a> {
+        let in_places = |places: &'a [Expression]| places.iter().flat_map(Expression::places);
+        let mut all: Vec<&Pointer> =
+            in_places(self.id_places).chain(in_places(self.type_places)).filter_map(&of).collect();
+        let needed = all.len();
+        all.extend(in_places(self.time_places).chain(in_places(self.subject_places)).filter_map(&of));
+        Pointers { all, needed }
     }
 
     /// The whole body as one event.
     pub(crate) fn whole(&self) -> Found {
-        let pointers: Vec<&Pointer> = match self.is_form {
-            true => Vec::new(),
-            false => self.places().filter_map(|place| place.pointer().or(place.body_pointer())).collect(),
+        let pointers = match self.is_form {
+            true => Pointers::default(),
+            false => self.pointers(|place| place.pointer().or(place.body_pointer())),
         };
-        let scanned = Json::scan(self.request.body, &pointers);
+        let scanned = pointers.scan(self.request.body);
         let nothing = Json::nothing(self.request.body);
         let json = scanned.as_ref().unwrap_or(&nothing);
-        let reading = self.reading(json, json, None);
+        let reading = self.reading(json, json, None, self.published);
         match &scanned {
             Ok(_) => reading.event(),
             Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
@@ -194,18 +240,19 @@ impl<'a> Reader<'a> {
 
     /// Each element of a batch as an event. If what it needs of the whole body can't be read, there is none.
     pub(crate) fn elements(&self, elements: Vec<Bytes>) -> Several<Found> {
-        let of_body: Vec<&Pointer> = self.places().filter_map(Expression::body_pointer).collect();
-        let body = match Json::scan(self.request.body, &of_body) {
+        let of_body = self.pointers(Expression::body_pointer);
+        let body = match of_body.scan(self.request.body) {
             Ok(body) => body,
             Err(error) => {
                 return Several::One(Err(self.no_batch(&NotABatch::Unreadable(error.to_string()))));
             }
         };
-        let pointers: Vec<&Pointer> = self.places().filter_map(Expression::pointer).collect();
+        let pointers = self.pointers(Expression::pointer);
         let read = |(index, element): (usize, Bytes)| {
-            let scanned = Json::scan(&element, &pointers);
+            let scanned = pointers.scan(&element);
             let nothing = Json::nothing(&element);
-            let reading = self.reading(scanned.as_ref().unwrap_or(&nothing), &body, Some(index));
+            let json = scanned.as_ref().unwrap_or(&nothing);
+            let reading = self.reading(json, &body, Some(index), &element);
             match &scanned {
                 Ok(_) => reading.event(),
                 Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
@@ -222,10 +269,23 @@ impl<'a> Reader<'a> {
             NotABatch::TooMany => Reason::TooManyElements,
         };
         let nothing = Json::nothing(self.request.body);
-        self.reading(&nothing, &nothing, None).defect(reason, why.to_string())
+        self.reading(&nothing, &nothing, None, self.published).defect(reason, why.to_string())
     }
 
-    fn reading<'r>(&'r self, event: &'r Json<'r>, body: &'r Json<'r>, index: Option<usize>) -> Reading<'r> {
+    /// A body whose content-encoding can't be undone, as a dead letter.
+    pub(crate) fn undecodable(&self, why: &str) -> Box<Defect> {
+        let nothing = Json::nothing(self.request.body);
+        let reading = self.reading(&nothing, &nothing, None, self.published);
+        reading.defect(Reason::UndecodableBody, format!("the body can't be read: {why}"))
+    }
+
+    fn reading<'r>(
+        &'r self,
+        event: &'r Json<'r>,
+        body: &'r Json<'r>,
+        index: Option<usize>,
+        data: &'r Bytes,
+    ) -> Reading<'r> {
         let places = Places { request: self.request, is_form: self.is_form, event, body };
         let signed = self.request.signed.body;
         let message_id = places.first(self.id_places).map(|found| {
@@ -239,7 +299,16 @@ impl<'a> Reader<'a> {
                 _ => field,
             })
         });
-        Reading { message_id, event_type: self.event_type(&places), reader: self, data: event.document() }
+        // What says more of an event does not make it a defect.
+        let attribute = |at: &[Expression]| Some(places.first(at).ok()??.0);
+        Reading {
+            message_id,
+            event_type: self.event_type(&places),
+            time: attribute(self.time_places),
+            subject: attribute(self.subject_places),
+            reader: self,
+            data,
+        }
     }
 
     fn event_type(&self, places: &Places<'_>) -> Result<Option<Field>, String> {
@@ -250,17 +319,38 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What is looked for in a document.
+#[derive(Default)]
+struct Pointers<'a> {
+    all: Vec<&'a Pointer>,
+    /// So many of them, the first, are of ID and type; the others say more of the event, and what is wrong about them is no
+    /// defect of it.
+    needed: usize,
+}
+
+impl Pointers<'_> {
+    fn scan<'s>(&'s self, document: &'s Bytes) -> Result<Json<'s>, serde_json::Error> {
+        let scanned = Json::scan(document, &self.all);
+        match scanned {
+            Err(_) if self.needed < self.all.len() => Json::scan(document, &self.all[..self.needed]),
+            scanned => scanned,
+        }
+    }
+}
+
 /// What was read of one event, good or bad.
 struct Reading<'a> {
     reader: &'a Reader<'a>,
     message_id: Result<Option<Field>, String>,
     event_type: Result<Option<Field>, String>,
+    time: Option<Field>,
+    subject: Option<Field>,
     /// The exact octets of the body, or the element.
     data: &'a Bytes,
 }
 
 impl Reading<'_> {
-    fn event(self) -> Found {
+    fn event(mut self) -> Found {
         let (reason, detail) = match (&self.message_id, &self.event_type) {
             (Err(why), _) => (Reason::UnusableMessageId, why.clone()),
             (_, Err(why)) => (Reason::UnusableEventType, why.clone()),
@@ -270,7 +360,9 @@ impl Reading<'_> {
             }
             (Ok(_), Ok(Some(event_type))) => {
                 let event_type = event_type.clone();
-                return Ok(Event { event_type, data: self.data.clone(), message_id: self.id_or_hash() });
+                let (time, subject) = (self.time.take(), self.subject.take());
+                let data = self.data.clone();
+                return Ok(Event { event_type, time, subject, data, message_id: self.id_or_hash() });
             }
         };
         Err(self.defect(reason, detail))

@@ -7,7 +7,9 @@
 //! [`quarantine`]; or, under `verification: report_only`, published apart by [`report_only`].
 
 pub mod body;
+mod cloudevents;
 pub mod confirm;
+pub mod decode;
 pub mod encode;
 pub mod extract;
 pub mod handshake;
@@ -116,7 +118,7 @@ where
         Continue(verified) => verified,
         Break(confirmed) => return Ok(Accepted::Confirmed(confirmed)),
     };
-    let extracted = extract::extract(verified)?;
+    let extracted = extract::extract(decode::decode(verified)?)?;
     let routed = match route::route(extracted)? {
         Route::Publish(routed) => routed,
         Route::Drop(dropped) => {

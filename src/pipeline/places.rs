@@ -94,11 +94,6 @@ impl<'a> Json<'a> {
         Ok(Self { document, pointers, found })
     }
 
-    /// The octets themselves.
-    pub(super) fn document(&self) -> &'a Bytes {
-        self.document
-    }
-
     fn text(&self, pointer: &Pointer) -> Result<Option<ByteString>, String> {
         let slot = self.pointers.iter().position(|other| *other == pointer);
         let text = match slot.and_then(|slot| self.found.get(slot)?.as_ref()) {
@@ -216,12 +211,21 @@ fn pair(pairs: &[u8], name: &str) -> Result<Option<ByteString>, &'static str> {
     Ok(Some(ByteString::from(value.into_owned())))
 }
 
+/// What a CloudEvents attribute can't hold (CloudEvents 1.0.2, section 3.1), beside control characters.
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    code & 0xfffe == 0xfffe || (0xfdd0..=0xfdef).contains(&code)
+}
+
 fn check_name(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_NAME_OCTETS {
         return Err("is too long");
     }
     if text.chars().any(char::is_control) {
         return Err("has a control character");
+    }
+    if text.chars().any(is_noncharacter) {
+        return Err("has a code point that Unicode has made no character of");
     }
     Ok(())
 }

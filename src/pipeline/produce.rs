@@ -1,4 +1,4 @@
-//! Station 8: has Kafka got it?
+//! Station 9: has Kafka got it?
 //!
 //! Takes [`Records`]. Gives [`Acknowledged`], of which this file is the only maker: it stands for a delivery
 //! report of success from librdkafka, that is, for every in-sync replica, for each of them. Refuses with `KafkaUnreachable`,

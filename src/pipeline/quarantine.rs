@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use rdkafka::message::OwnedHeaders;
 use sha2::{Digest as _, Sha256};
@@ -90,7 +90,7 @@ fn copied(request: &Received) -> Option<Vec<(&HeaderName, &[u8])>> {
     }
     let mut copied: Vec<(&HeaderName, &[u8])> = Vec::new();
     let named = source.provider.headers_read().flatten();
-    for name in source.proof_headers().chain(named).chain([&CONTENT_TYPE]) {
+    for name in source.proof_headers().chain(named).chain([&CONTENT_TYPE, &CONTENT_ENCODING]) {
         let is_new = !is_credential(name) && copied.iter().all(|(other, _)| *other != name);
         if let Some(value) = request.headers.get(name).filter(|value| is_new && fits(value)) {
             copied.push((name, value.as_bytes()));

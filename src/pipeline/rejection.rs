@@ -47,9 +47,6 @@ pub enum Rejection {
         "the request brings a secret, as the provider's first request does; to be shown it, once, on standard output, set `show_offered_secret: true` for the source and set up the webhook again"
     )]
     SecretOffered,
-    /// Signatures cover the octets as sent; a body in another encoding can't be read here.
-    #[error("the body has a content-encoding, which is not supported")]
-    EncodingNotSupported,
     /// The body is longer than the source allows.
     #[error("the body is longer than the source's {limit} octets")]
     BodyTooLarge {
@@ -131,7 +128,6 @@ impl ErrorStatus {
         METHOD_NOT_ALLOWED,
         REQUEST_TIMEOUT,
         PAYLOAD_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
         INTERNAL_SERVER_ERROR,
         SERVICE_UNAVAILABLE
     );
@@ -164,7 +160,6 @@ impl Rejection {
             Self::MethodNotAllowed(_) => ErrorStatus::METHOD_NOT_ALLOWED,
             Self::BodyTimedOut { .. } => ErrorStatus::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::RecordTooLarge => ErrorStatus::PAYLOAD_TOO_LARGE,
-            Self::EncodingNotSupported => ErrorStatus::UNSUPPORTED_MEDIA_TYPE,
             Self::BrokerRefused => ErrorStatus::INTERNAL_SERVER_ERROR,
             Self::Overloaded
             | Self::Draining
@@ -192,7 +187,6 @@ impl Rejection {
             Self::HandshakeTokenMismatch => "handshake_token_mismatch",
             Self::BodyIsToken => "body_is_token",
             Self::SecretOffered => "secret_offered",
-            Self::EncodingNotSupported => "encoding_not_supported",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTimedOut { .. } => "body_timed_out",
             Self::BodyAborted(_) => "body_aborted",
@@ -230,7 +224,6 @@ impl Rejection {
             ErrorStatus::NOT_FOUND => (self.code(), "Nothing is served at this path."),
             ErrorStatus::METHOD_NOT_ALLOWED => (self.code(), "Webhooks are sent with POST."),
             ErrorStatus::REQUEST_TIMEOUT => (self.code(), "The body did not come in time."),
-            ErrorStatus::UNSUPPORTED_MEDIA_TYPE => (self.code(), "Send the body without a content-encoding."),
             _ => (self.code(), "The request can't be accepted."),
         }
     }

@@ -7,7 +7,9 @@
 use bytestring::ByteString;
 
 use super::body::Received;
-use super::encode::{Common, Record, Records, cloud_event, copied, header, key, received_ms};
+use super::encode::{
+    Common, Named, Record, Records, attributes, copied, header, key, received_ms, with_media_type,
+};
 use super::extract::Reader;
 use super::places::{Field, Parts};
 use super::several::Several;
@@ -36,13 +38,14 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
         "request not verified, and published as such"
     );
     let common = Common::of(&ticket, &request_headers, uri.query());
-    let headers = cloud_event(&common, &message_id, Some(&event_type))
-        .insert(header::<str>("hookbridge_source", &source.name))
+    let named = Named::only(&message_id, Some(&event_type));
+    let headers = common
+        .told(attributes(&common, &named).headers())
         .insert(header("hookbridge_verification", "failed"))
         .insert(header("hookbridge_verification_error", error_type))
         .insert(header("hookbridge_unsigned", "message_id,event_type"))
         .insert(header("hookbridge_body", "unsigned"));
-    let headers = copied(&common, false, headers);
+    let headers = copied(&common, false, with_media_type(&common, false, false, headers));
     let key = key(&ticket, &message_id, &body);
     let record = Record { key, timestamp_ms: received_ms(&ticket), topic, value: body, headers };
     Records { ticket, records: Several::One(record) }

@@ -1,4 +1,4 @@
-//! Station 6: where does it go?
+//! Station 7: where does it go?
 //!
 //! Takes [`Extracted`]. Gives [`Route`]: a [`Routed`] request, whose events have their topics; or [`Dropped`], where
 //! the configuration says to drop all of their types; or [`Empty`], a batch without an event. A defect goes to the
@@ -40,6 +40,7 @@ pub struct Routed {
     pub(super) ticket: Ticket,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    pub(super) is_undone: bool,
     /// Never empty.
     pub(super) events: Several<Placed>,
     dropped: usize,
@@ -156,7 +157,7 @@ impl Empty {
 /// # Errors
 /// `Unroutable`.
 pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
-    let Extracted { ticket, uri, headers, found } = extracted;
+    let Extracted { ticket, uri, headers, is_undone, found } = extracted;
     let source = &ticket.source;
     let (events, dropped) = match found {
         Several::One(found) => match place(source, found, None)? {
@@ -177,7 +178,7 @@ pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
             (Several::Many(events), dropped)
         }
     };
-    Ok(Route::Publish(Routed { ticket, uri, headers, events, dropped }))
+    Ok(Route::Publish(Routed { ticket, uri, headers, is_undone, events, dropped }))
 }
 
 /// The topic of one event; none, if the configuration says to drop its type.

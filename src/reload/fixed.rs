@@ -64,6 +64,7 @@ impl Fixed {
     fn misfits(&self, file: &str, source: &Source) -> Vec<String> {
         let shorter = |limit: Duration| source.respond_within < limit;
         let size = |limit: usize| (limit, source.max_body_bytes <= limit);
+        let value = |limit: usize| (limit, source.largest_value() <= limit);
         let mut faults = Vec::new();
         let mut fault = |key: &str, bound: String| {
             faults.push(format!(
@@ -72,7 +73,7 @@ impl Fixed {
                 source.name
             ));
         };
-        let (limit, fits) = size(self.largest_body);
+        let (limit, fits) = value(self.largest_body);
         if !fits {
             let producer = "which is the largest body that the running producer was set up for";
             fault("max_body_bytes", format!("at most {} ({limit} octets), {producer},", show_bytes(limit)));
@@ -103,7 +104,7 @@ impl Fixed {
 /// largest body that was checked against it.
 fn largest_body(config: &Config) -> usize {
     let takes = config.producer().get("message.max.bytes").and_then(|value| value.trim().parse().ok());
-    let largest = config.sources.iter().map(|source| source.max_body_bytes).max().unwrap_or(0);
+    let largest = config.sources.iter().map(|source| source.largest_value()).max().unwrap_or(0);
     takes.unwrap_or(0usize).saturating_sub(RECORD_OVERHEAD_BYTES).max(largest)
 }
 
@@ -153,8 +154,12 @@ mod tests {
         let wide = "shutdown_grace: 90s, max_in_flight_bytes: 512MiB";
         let wide_kafka = ", message.timeout.ms: 120000";
         for (source, expected) in [
-            (", max_body_bytes: 1MiB", ""),
-            (", max_body_bytes: 1048577", "sources.s.max_body_bytes: must be at most 1MiB"),
+            (", max_body_bytes: 960KiB", ""),
+            (", max_body_bytes: 983041", "sources.s.max_body_bytes: must be at most 960KiB"),
+            (
+                ", max_body_bytes: 900KiB, cloudevents: structured",
+                "sources.s.max_body_bytes: must be at most 960KiB",
+            ),
             (", max_body_bytes: 200MiB", "the running server.max_in_flight_bytes, 128MiB"),
             (", respond_within: 24s", ""),
             (
@@ -183,7 +188,7 @@ mod tests {
         let small = Fixed::of(&config("", "", ", max_body_bytes: 1KiB"));
         assert_eq!(small.admit(&config("", "", ", max_body_bytes: 900KiB")), Ok(()));
         // A body as large as the file allowed at the start is always allowed again.
-        let tight = Fixed::of(&config("", ", message.max.bytes: 1048577", ""));
+        let tight = Fixed::of(&config("", ", message.max.bytes: 1048577", ", max_body_bytes: 1MiB"));
         assert_eq!(tight.admit(&config("", "", ", max_body_bytes: 1MiB")), Ok(()));
     }
 }

@@ -190,15 +190,6 @@ fn method_not_allowed() {
 }
 
 #[test]
-fn encoding_not_supported() {
-    let scene = Plan::of("svix").start();
-    let event = scene.event("msg_1");
-    let requests = ["gzip", "br", "deflate, identity", "GZIP", "zstd"]
-        .map(|encoding| event.clone().header("content-encoding", encoding));
-    refused(&scene, 415, "encoding_not_supported", "encoding_not_supported", &requests);
-}
-
-#[test]
 fn unroutable() {
     let plan = Plan::of("generic-hex").option("unmapped: reject");
     let mapped = format!("topics: {{ {TYPE}: webhooks.{}, 'known.*': {{ drop: true }} }}", plan.name());

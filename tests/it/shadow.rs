@@ -158,8 +158,6 @@ fn other_limits_hold() {
     let forged = scene.event("msg_1").with("svix-signature", "v1,short");
     let large = Request { body: vec![b' '; 101], ..forged.clone() };
     assert_refusal(&scene.send(&large), 413, "body_too_large");
-    let encoded = forged.header("content-encoding", "gzip");
-    assert_eq!(scene.send(&encoded).status, 415);
     assert_eq!(scene.records_of(&topic).len(), 0);
     scene.assert_nothing_else_landed();
 }
