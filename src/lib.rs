@@ -38,6 +38,7 @@ pub mod kafka;
 pub mod keys;
 pub mod pipeline;
 pub mod reload;
+pub mod schema;
 pub mod server;
 pub mod signature;
 pub mod telemetry;

@@ -1,0 +1,195 @@
+//! JSON Schema: drafts 4 to 2020-12, by `$schema`; 2020-12 where there is none.
+//!
+//! Takes a schema and the schemas that its `$ref`s name. Says whether an event fits, and where it does not. `format` says what a
+//! value means and refuses nothing, as drafts since 2019-09 have it. Nothing is fetched. Pure.
+
+use std::fmt;
+
+use jsonschema::{PatternOptions, Registry, Retrieve, Uri, Validator};
+use serde_json::Value;
+
+use super::{Mismatch, Reference};
+
+/// The base of references that are no absolute URIs.
+const BASE: &str = "registry:///";
+
+/// How often a pattern may go back in one text: more than any sensible pattern needs, and some milliseconds at most.
+const MAX_BACKTRACKS: usize = 100_000;
+
+/// The largest pattern, compiled, in octets.
+const MAX_PATTERN_BYTES: usize = 1024 * 1024;
+
+/// A schema, ready for use.
+pub(super) struct JsonSchema {
+    validator: Validator,
+    title: Option<String>,
+}
+
+impl fmt::Debug for JsonSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonSchema").field("title", &self.title).finish_non_exhaustive()
+    }
+}
+
+/// What a schema refers to and is not given is not looked for.
+struct Nowhere;
+
+impl Retrieve for Nowhere {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err(format!("`{}` is not among the schema's references", uri.as_str()).into())
+    }
+}
+
+impl JsonSchema {
+    pub(super) fn compile(text: &str, references: &[Reference]) -> Result<Self, String> {
+        let schema: Value = read(text).map_err(|why| format!("it {why}"))?;
+        let mut registry = Registry::new().retriever(Nowhere);
+        for Reference { name, text } in references {
+            let schema = read(text).map_err(|why| format!("its reference `{name}` {why}"))?;
+            let uri = if name.contains(':') { name.clone() } else { format!("{BASE}{name}") };
+            registry =
+                registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
+        }
+        let registry = registry.prepare().map_err(|error| error.to_string())?;
+        let validator = jsonschema::options()
+            .with_registry(&registry)
+            .with_retriever(Nowhere)
+            .with_base_uri(BASE)
+            .should_validate_formats(false)
+            .with_pattern_options(
+                PatternOptions::fancy_regex().backtrack_limit(MAX_BACKTRACKS).size_limit(MAX_PATTERN_BYTES),
+            )
+            .build(&schema)
+            .map_err(|error| format!("at `{}`: {error}", error.instance_path()))?;
+        let title = schema.get("title").and_then(Value::as_str).map(str::to_owned);
+        Ok(Self { validator, title })
+    }
+
+    pub(super) fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    pub(super) fn validate(&self, event: &Value) -> Result<(), Mismatch> {
+        self.validator.validate(event).map_err(|error| {
+            // Masked: a value may be long, and nobody's business.
+            Mismatch::new(error.instance_path().to_string(), error.masked())
+        })
+    }
+}
+
+fn read(text: &str) -> Result<Value, String> {
+    let schema: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+    match schema {
+        Value::Object(_) | Value::Bool(_) => Ok(schema),
+        _ => Err("is neither an object nor a boolean".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::schema::{Compiled, Kind};
+
+    fn compile(text: &str) -> Compiled {
+        Compiled::compile(Kind::Json, text, &[], None).unwrap()
+    }
+
+    #[test]
+    fn a_fault_has_its_place_and_no_value() {
+        let schema = compile(
+            r#"{"title":"Order","type":"object","required":["id"],"properties":{
+                "id":{"type":"string","maxLength":3},"lines":{"items":{"properties":{"n/m":{"minimum":1}}}}}}"#,
+        );
+        assert_eq!(schema.record_name(), Some("Order"));
+        for (event, path, why) in [
+            (r#"{}"#, "", "required"),
+            (r#"{"id":"secret"}"#, "/id", "longer than 3"),
+            (r#"{"id":"a","lines":[{},{"n/m":0}]}"#, "/lines/1/n~1m", "minimum of 1"),
+            (r#"{"id":"a","id":"b"}"#, "/id", "twice"),
+            ("no JSON", "", "no JSON"),
+        ] {
+            let fault = schema.frame(7, &Bytes::from(event)).unwrap_err();
+            assert_eq!(fault.path, path, "{fault}");
+            assert!(fault.message.contains(why) && !fault.message.contains("secret"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn drafts_and_references() {
+        for draft in
+            ["http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#", ""]
+        {
+            let schema = match draft {
+                "" => r#"{"type":"integer"}"#.to_owned(),
+                draft => format!(r#"{{"$schema":"{draft}","type":"integer"}}"#),
+            };
+            assert!(compile(&schema).frame(1, &Bytes::from("1")).is_ok());
+            assert!(compile(&schema).frame(1, &Bytes::from("\"1\"")).is_err());
+        }
+        let reference =
+            |name: &str| Reference { name: name.to_owned(), text: r#"{"type":"integer"}"#.to_owned() };
+        for name in ["amount.json", "https://example.com/amount.json"] {
+            let text = format!(r#"{{"properties":{{"a":{{"$ref":"{name}"}}}}}}"#);
+            let schema = Compiled::compile(Kind::Json, &text, &[reference(name)], None).unwrap();
+            assert!(schema.frame(1, &Bytes::from(r#"{"a":1}"#)).is_ok());
+            assert_eq!(schema.frame(1, &Bytes::from(r#"{"a":""}"#)).unwrap_err().path, "/a");
+            let why = Compiled::compile(Kind::Json, &text, &[], None).unwrap_err().to_string();
+            assert!(why.contains("not among the schema's references"), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_schema_is_refused() {
+        for text in [
+            "",
+            "{",
+            "1",
+            "[]",
+            r#"{"type":"no such type"}"#,
+            r#"{"pattern":"("}"#,
+            r##"{"$ref":"#/nowhere"}"##,
+        ] {
+            assert!(Compiled::compile(Kind::Json, text, &[], None).is_err(), "{text}");
+        }
+        let large = format!(r#"{{"title":"{}"}}"#, "x".repeat(crate::schema::MAX_SCHEMA_BYTES));
+        assert!(
+            Compiled::compile(Kind::Json, &large, &[], None).unwrap_err().to_string().contains("allowed")
+        );
+    }
+
+    /// Such a pattern takes some engines for ever, with a text that a sender chooses.
+    #[test]
+    fn a_pattern_can_not_be_made_to_go_back_for_ever() {
+        let schema = compile(r#"{"pattern":"^(a|a?)+$(?!b)"}"#);
+        let text = format!("\"{}!\"", "a".repeat(10_000));
+        assert!(schema.frame(1, &Bytes::from(text)).is_err());
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let tree = compile(r##"{"properties":{"child":{"$ref":"#"}},"required":["n"]}"##);
+        let deep = format!("{}{{\"n\":1}}{}", "{\"n\":1,\"child\":".repeat(100), "}".repeat(100));
+        assert!(tree.frame(1, &Bytes::from(deep)).is_ok());
+        // One that only refers to itself says nothing.
+        if let Ok(nothing) = Compiled::compile(Kind::Json, r##"{"$ref":"#"}"##, &[], None) {
+            let _ = nothing.frame(1, &Bytes::from("1"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_octets_behind_the_prefix_are_the_events_own(
+            id in any::<u32>(), event in "( ?[0-9]{1,9}\\.[0-9]{3}\n?|\"\\PC{0,20}\"|\\{ *\\})"
+        ) {
+            let framed = compile("true").frame(id, &Bytes::from(event.clone()));
+            if let Ok(framed) = framed {
+                prop_assert_eq!(framed[0], 0);
+                prop_assert_eq!(&framed[1..5], id.to_be_bytes());
+                prop_assert_eq!(&framed[5..], event.as_bytes());
+            }
+        }
+    }
+}
