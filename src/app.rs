@@ -15,6 +15,7 @@ use crate::budget::Budget;
 use crate::config::{Config, Source};
 use crate::kafka::slot::ProducerSlot;
 use crate::keys::Fetcher;
+use crate::registry::{ClientError, Registry};
 use crate::telemetry::metrics::Metrics;
 
 /// The sources, by path.
@@ -27,6 +28,7 @@ pub struct App {
     producer: ProducerSlot,
     metrics: Arc<Metrics>,
     fetcher: Arc<Fetcher>,
+    registry: Option<Arc<Registry>>,
     draining: AtomicBool,
 }
 
@@ -36,6 +38,9 @@ pub enum SetUpError {
     /// librdkafka does not take its configuration as a whole.
     #[error("the kafka producer can't be set up: {0}")]
     Producer(#[source] KafkaError),
+    /// The schema registry's client can't be set up.
+    #[error("the schema registry can't be asked: {0}")]
+    Registry(#[source] ClientError),
     /// The metrics' exporter can't be built.
     #[error("the metrics can't be set up: {0}")]
     Metrics(#[source] opentelemetry_sdk::error::OTelSdkError),
@@ -62,9 +67,12 @@ impl App {
         let producer =
             ProducerSlot::start(config.producer(), config.dead_letter.clone(), Arc::clone(&metrics))
                 .map_err(SetUpError::Producer)?;
+        let registry = config.schema_registry.as_ref();
+        let registry = registry.map(|registry| Registry::new(registry, Arc::clone(&metrics)));
+        let registry = registry.transpose().map_err(SetUpError::Registry)?;
         let sources = ArcSwap::from_pointee(by_path(config.sources.iter().cloned()));
         let draining = AtomicBool::new(false);
-        let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, draining });
+        let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, registry, draining });
         let observed = Arc::downgrade(&app);
         app.metrics.observe(&app.budget, move || observed.upgrade().is_some_and(|app| app.is_ready()));
         Ok(app)
@@ -119,6 +127,12 @@ impl App {
     #[must_use]
     pub fn fetcher(&self) -> &Arc<Fetcher> {
         &self.fetcher
+    }
+
+    /// The schema registry, if there is one.
+    #[must_use]
+    pub fn registry(&self) -> Option<&Arc<Registry>> {
+        self.registry.as_ref()
     }
 
     /// From now on new requests are refused.

@@ -9,6 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::config::RouteSchema;
+
 /// Kafka's limit on a topic's name, in characters.
 const MAX_NAME: usize = 249;
 
@@ -219,8 +221,8 @@ impl fmt::Display for Glob {
 /// What the configuration says of an event type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// It is published.
-    Topic(Pattern),
+    /// It is published, and must fit the schema, if there is one.
+    Topic(Pattern, Option<Arc<RouteSchema>>),
     /// It is acknowledged and not published.
     Drop,
 }
@@ -228,8 +230,8 @@ pub enum Target {
 /// What happens to one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// It goes to this topic.
-    Topic(TopicName),
+    /// It goes to this topic, and must fit the schema, if there is one.
+    Topic(TopicName, Option<Arc<RouteSchema>>),
     /// It is acknowledged and not published.
     Drop,
     /// Nothing in the mapping matches its type.
@@ -284,26 +286,34 @@ impl TopicMap {
         match self.target(event_type) {
             None => Destination::Unmapped,
             Some(Target::Drop) => Destination::Drop,
-            Some(Target::Topic(Pattern::Fixed(name))) => Destination::Topic(name.clone()),
-            Some(Target::Topic(Pattern::PerType(template))) => self.per_type(template, event_type),
+            Some(Target::Topic(Pattern::Fixed(name), schema)) => {
+                Destination::Topic(name.clone(), schema.clone())
+            }
+            Some(Target::Topic(Pattern::PerType(template), schema)) => {
+                match self.per_type(template, event_type) {
+                    Some(name) => Destination::Topic(name, schema.clone()),
+                    None => Destination::TooManyTopics,
+                }
+            }
         }
     }
 
-    fn per_type(&self, template: &Template, event_type: &str) -> Destination {
+    /// None, if it would be one too many.
+    fn per_type(&self, template: &Template, event_type: &str) -> Option<TopicName> {
         let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(name) = named.get(event_type) {
-            return Destination::Topic(name.clone());
+            return Some(name.clone());
         }
         if named.len() >= self.max_topics {
-            return Destination::TooManyTopics;
+            return None;
         }
         drop(named);
         let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= self.max_topics && !named.contains_key(event_type) {
-            return Destination::TooManyTopics;
+            return None;
         }
         let name = template.fill(event_type);
-        Destination::Topic(named.entry(event_type.to_owned()).or_insert(name).clone())
+        Some(named.entry(event_type.to_owned()).or_insert(name).clone())
     }
 
     /// The pattern by which an event can go to `topic`, if there is one: to keep a topic apart from the mapping.
@@ -311,14 +321,23 @@ impl TopicMap {
     pub fn leading_to(&self, topic: &TopicName) -> Option<String> {
         let leads = |target: &Target| match target {
             Target::Drop => false,
-            Target::Topic(Pattern::Fixed(name)) => name == topic,
-            Target::Topic(Pattern::PerType(template)) => match template.named_by(topic) {
+            Target::Topic(Pattern::Fixed(name), _) => name == topic,
+            Target::Topic(Pattern::PerType(template), _) => match template.named_by(topic) {
                 Some(Namer::This(event_type)) => self.target(event_type) == Some(target),
                 Some(Namer::Unknown) => true,
                 None => false,
             },
         };
         self.entries().into_iter().find(|(_, target)| leads(target)).map(|(pattern, _)| pattern)
+    }
+
+    /// The schemas of its routes.
+    pub fn schemas(&self) -> impl Iterator<Item = &Arc<RouteSchema>> {
+        let targets = self.exact.values().chain(self.globs.iter().map(|(_, target)| target));
+        targets.filter_map(|target| match target {
+            Target::Topic(_, schema) => schema.as_ref(),
+            Target::Drop => None,
+        })
     }
 
     /// The mapping in the order in which it is tried, for people.

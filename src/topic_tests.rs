@@ -10,7 +10,7 @@ fn map(entries: &[(&str, &str)]) -> TopicMap {
     let entries = entries.iter().map(|(pattern, topic)| {
         let target = match *topic {
             "drop" => Target::Drop,
-            topic => Target::Topic(Pattern::parse(topic, "allfly").unwrap()),
+            topic => Target::Topic(Pattern::parse(topic, "allfly").unwrap(), None),
         };
         ((*pattern).to_owned(), target)
     });
@@ -18,7 +18,7 @@ fn map(entries: &[(&str, &str)]) -> TopicMap {
 }
 
 fn topic(name: &str) -> Destination {
-    Destination::Topic(TopicName::parse(name).unwrap())
+    Destination::Topic(TopicName::parse(name).unwrap(), None)
 }
 
 #[test]
@@ -48,21 +48,24 @@ fn a_type_without_a_pattern_is_unmapped() {
 #[test]
 fn topics_that_were_named_count_on_for_the_same_mapping_alone() {
     let mapping = |template: &str, max_topics| {
-        TopicMap::new([("*".to_owned(), Target::Topic(Pattern::parse(template, "s").unwrap()))], max_topics)
+        TopicMap::new(
+            [("*".to_owned(), Target::Topic(Pattern::parse(template, "s").unwrap(), None))],
+            max_topics,
+        )
     };
     let former = mapping("x.{type}", 1);
-    assert!(matches!(former.destination("a"), Destination::Topic(_)));
+    assert!(matches!(former.destination("a"), Destination::Topic(..)));
     let mut same = mapping("x.{type}", 1);
     same.go_on_from(&former);
-    assert!(matches!(same.destination("a"), Destination::Topic(_)));
+    assert!(matches!(same.destination("a"), Destination::Topic(..)));
     assert_eq!(same.destination("b"), Destination::TooManyTopics);
     let mut larger = mapping("x.{type}", 2);
     larger.go_on_from(&same);
-    assert!(matches!(larger.destination("b"), Destination::Topic(_)));
+    assert!(matches!(larger.destination("b"), Destination::Topic(..)));
     assert_eq!(larger.destination("c"), Destination::TooManyTopics);
     let mut other = mapping("y.{type}", 1);
     other.go_on_from(&former);
-    assert_eq!(other.destination("b"), Destination::Topic(TopicName::parse("y.b").unwrap()));
+    assert_eq!(other.destination("b"), Destination::Topic(TopicName::parse("y.b").unwrap(), None));
 }
 
 #[test]

@@ -41,6 +41,9 @@ fn write_config(out: &mut String, config: &Config) -> std::fmt::Result {
     if !others.is_empty() {
         writeln!(out, "                    also set: {}", others.join(", "))?;
     }
+    if let Some(registry) = &config.schema_registry {
+        writeln!(out, "schema registry     {}", registry.urls.join(", "))?;
+    }
     writeln!(out, "dead letters        {}", config.dead_letter)?;
     writeln!(
         out,
@@ -129,12 +132,13 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
 
 fn write_topics(out: &mut String, source: &Source) -> std::fmt::Result {
     for (pattern, target) in source.topics.entries() {
-        let target = match target {
-            Target::Topic(Pattern::Fixed(topic)) => topic.to_string(),
-            Target::Topic(Pattern::PerType(template)) => template.to_string(),
-            Target::Drop => "(dropped)".to_owned(),
+        let (target, schema) = match target {
+            Target::Topic(Pattern::Fixed(topic), schema) => (topic.to_string(), schema),
+            Target::Topic(Pattern::PerType(template), schema) => (template.to_string(), schema),
+            Target::Drop => ("(dropped)".to_owned(), None),
         };
-        writeln!(out, "  topics      {pattern} -> {target}")?;
+        let schema = schema.map(|schema| format!(" ({schema})")).unwrap_or_default();
+        writeln!(out, "  topics      {pattern} -> {target}{schema}")?;
     }
     if !source.topics.entries().iter().any(|(pattern, _)| pattern == "*") {
         let target = match source.unmapped {

@@ -103,7 +103,7 @@ fn first_unsigned(source: &Source, places: &[Expression]) -> Option<String> {
 fn type_dependent_mapping(source: &Source) -> Option<String> {
     let entries = source.topics.entries();
     let unmapped = match source.unmapped {
-        Unmapped::Topic => Some(Target::Topic(Pattern::Fixed(source.default_topic.clone()))),
+        Unmapped::Topic => Some(Target::Topic(Pattern::Fixed(source.default_topic.clone()), None)),
         Unmapped::Drop => Some(Target::Drop),
         Unmapped::Reject => None,
     };
@@ -111,7 +111,7 @@ fn type_dependent_mapping(source: &Source) -> Option<String> {
     if !entries.iter().any(|(pattern, _)| pattern == "*") {
         ways.push(unmapped.as_ref());
     }
-    let per_type = |way: &Option<&Target>| matches!(way, Some(Target::Topic(Pattern::PerType(_))));
+    let per_type = |way: &Option<&Target>| matches!(way, Some(Target::Topic(Pattern::PerType(_), _)));
     if ways.windows(2).all(|pair| pair[0] == pair[1]) && !ways.iter().any(per_type) {
         return None;
     }

@@ -16,6 +16,7 @@ use super::raw::{
     OneOrMany, RawBytes, RawDuration, RawExpression, RawExpressions, RawInstant, RawProperty, RawProvider,
     RawProviderRef, RawSecret, RawTopic,
 };
+use super::schema_route::RawRoute;
 use super::units;
 
 /// What stands in a file as text, or as text or something else.
@@ -91,19 +92,12 @@ impl<'de> Deserialize<'de> for RawProperty {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Drop {
-    /// true: acknowledged and not published.
-    drop: bool,
-}
-
 impl<'de> Deserialize<'de> for RawTopic {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(TextOrMap {
-            expecting: "a topic's name, or `{ drop: true }`",
+            expecting: "a topic's name, `{ topic: NAME, schema: ... }`, or `{ drop: true }`",
             text: Self::Template,
-            map: |Drop { drop }| Self::Drop(drop),
+            map: |route: RawRoute| Self::Route(Box::new(route)),
         })
     }
 }
@@ -217,7 +211,7 @@ inline_schema!(RawProperty, "Property", |generator| json_schema!({
 }));
 inline_schema!(RawTopic, "Topic", |generator| json_schema!({
     "anyOf": [{ "type": "string", "description": "A topic's name, or a template of {source} and {type}." },
-              generator.subschema_for::<Drop>()]
+              generator.subschema_for::<RawRoute>()]
 }));
 inline_schema!(RawProviderRef, "ProviderReference", |generator| json_schema!({
     "anyOf": [{ "type": "string", "description": "A preset's name." }, generator.subschema_for::<RawProvider>()]

@@ -23,7 +23,9 @@ pub mod provider;
 pub mod raw;
 pub mod raw_handshake;
 mod raw_provider;
+pub mod registry;
 pub mod schema;
+pub mod schema_route;
 mod scheme;
 pub mod secret;
 mod source;
@@ -46,6 +48,8 @@ pub use look::{Loaded, Look, load_stable};
 pub use named_key::{NamedKey, Window};
 pub use provider::{Provider, Success};
 pub use raw::{CloudEventsMode, KeyFrom, Unmapped};
+pub use registry::RegistryConfig;
+pub use schema_route::RouteSchema;
 pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
@@ -71,6 +75,8 @@ pub struct Config {
     pub kafka: Properties,
     /// Where they stand in the file.
     pub kafka_at: Position,
+    /// The schema registry, if there is one.
+    pub schema_registry: Option<RegistryConfig>,
     /// The topic for what can't be read.
     pub dead_letter: TopicName,
     /// The sources that are served.
@@ -207,7 +213,13 @@ impl Source {
     /// The largest value of a record, in octets.
     #[must_use]
     pub fn largest_value(&self) -> usize {
-        self.cloudevents.largest_value(self.max_body_bytes)
+        let value = self.cloudevents.largest_value(self.max_body_bytes);
+        // What was signed may stand in a header beside what has been made of it.
+        if self.topics.schemas().any(|schema| schema.raw_header) {
+            value + self.max_body_bytes
+        } else {
+            value
+        }
     }
 
     /// Whether a body must be read without its content-encoding, whatever its ID and type are read from.

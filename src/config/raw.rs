@@ -16,6 +16,8 @@ pub use super::raw_provider::{
     Algorithm, Encoding, RawBodyHash, RawExample, RawNative, RawProvider, RawSecretFormat, RawSignature,
     RawSuccess, RawTimeUnit, RawTimestamp, RawVariant, SecretEncoding,
 };
+use super::registry::RawRegistry;
+use super::schema_route::RawRoute;
 use super::unproven::{RawQuarantine, Verification};
 
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
@@ -30,7 +32,9 @@ pub struct RawConfig {
     /// librdkafka's own properties, by their own names. `bootstrap.servers` is required. Those that would
     /// break a promise (`acks`, `enable.idempotence`, ...) are refused.
     pub kafka: BTreeMap<String, RawProperty>,
-    /// The topic for verified events that cannot be read (no JSON, no type). Default:
+    /// The schema registry, for routes with a `schema`.
+    pub schema_registry: Option<RawRegistry>,
+    /// The topic for verified events that cannot be read (no JSON, no type) or do not fit their schema. Default:
     /// `webhooks.dead-letter`.
     pub dead_letter: Option<String>,
     /// Where requests are kept whose signature was refused, of sources that say `quarantine: true`.
@@ -257,8 +261,8 @@ pub enum RawProperty {
 pub enum RawTopic {
     /// A topic's name, or a template of `{source}` and `{type}`.
     Template(String),
-    /// `{ drop: true }`: acknowledged and not published.
-    Drop(bool),
+    /// The same with what else there is to say of the route.
+    Route(Box<RawRoute>),
 }
 
 /// A preset by name, or a provider's scheme.

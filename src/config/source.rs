@@ -3,17 +3,19 @@
 //! Takes a [`RawSource`] and what all sources have in common. Gives [`Source`], or every reason why it can't be
 //! served.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::checker::Checker;
 use super::diagnostic::Path;
 use super::provider::{self, ProviderFile};
 use super::raw::{RawProvider, RawProviderRef, RawSource, RawTopic, Unmapped};
+use super::schema_route::{self, RawRoute};
 use super::scheme::Binding;
 use super::units::show_duration;
 use super::{
-    Authentication, CloudEventsMode, NamedKey, Server, Source, account, coverage, keys, named_key, preset,
-    secret, source_handshake, unproven,
+    Authentication, CloudEventsMode, NamedKey, RegistryConfig, Server, Source, account, coverage, keys,
+    named_key, preset, secret, source_handshake, unproven,
 };
 use crate::batch::Split;
 use crate::kafka::properties::{Properties, RECORD_OVERHEAD_BYTES};
@@ -41,6 +43,7 @@ pub(super) struct Common<'a> {
     pub(super) dead_letter: Option<TopicName>,
     pub(super) body_timeout: Option<Duration>,
     pub(super) quarantine: Option<unproven::Section>,
+    pub(super) registry: Option<&'a RegistryConfig>,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -81,6 +84,8 @@ pub(super) fn source(
     relations(check, path, respond_within, body_timeout, common);
     let handshakes = source_handshake::of_source(check, path, raw, &file, common.env);
     let authentication = authentication(check, path, raw, file.scheme, keys, quarantine.is_some())?;
+    let topics = topics?;
+    let has_schema = topics.schemas().next().is_some();
     let source = Source {
         name: name.into(),
         path: served_at?,
@@ -88,7 +93,7 @@ pub(super) fn source(
         authentication,
         fetched_keys,
         confirm_subscriptions: raw.confirm_subscriptions == Some(true),
-        topics: topics?,
+        topics,
         default_topic: default_topic?,
         dead_letter: common.dead_letter.clone()?,
         unmapped: raw.unmapped.unwrap_or_default(),
@@ -97,7 +102,9 @@ pub(super) fn source(
         split: split?,
         cloudevents: raw.cloudevents.unwrap_or_default(),
         // An envelope holds what can be read.
-        decompress: raw.decompress == Some(true) || raw.cloudevents == Some(CloudEventsMode::Structured),
+        decompress: raw.decompress == Some(true)
+            || raw.cloudevents == Some(CloudEventsMode::Structured)
+            || has_schema,
         max_body_bytes,
         respond_within,
         body_timeout,
@@ -107,6 +114,7 @@ pub(super) fn source(
         account,
     };
     dead_letters_apart(check, path, &source);
+    schemas(check, path, &source, common.registry);
     warn_of(check, path, &source);
     coverage::check(check, path, &source, raw.strict_fields == Some(true));
     Some(source)
@@ -259,9 +267,10 @@ fn topics(check: &mut Checker<'_>, path: &Path, name: &str, raw: &RawSource) -> 
         let at = at.key(event_type);
         let target = match topic {
             _ if event_type.is_empty() => Err("an event type is never empty".to_owned()),
-            RawTopic::Drop(true) => Ok(Target::Drop),
-            RawTopic::Drop(false) => Err("`drop: false` says nothing; write the topic's name".to_owned()),
-            RawTopic::Template(text) => Pattern::parse(text, name).map(Target::Topic),
+            RawTopic::Template(text) => {
+                Pattern::parse(text, name).map(|pattern| Target::Topic(pattern, None))
+            }
+            RawTopic::Route(route) => self::route(check, &at, name, route),
         };
         match target {
             Ok(target) => entries.push((event_type.clone(), target)),
@@ -272,6 +281,23 @@ fn topics(check: &mut Checker<'_>, path: &Path, name: &str, raw: &RawSource) -> 
         }
     }
     (!faulty).then(|| TopicMap::new(entries, raw.max_topics.unwrap_or(DEFAULT_MAX_TOPICS)))
+}
+
+/// A route that is written as a mapping.
+fn route(check: &mut Checker<'_>, path: &Path, name: &str, raw: &RawRoute) -> Result<Target, String> {
+    match (raw.drop, &raw.topic, &raw.schema) {
+        (Some(true), None, None) => Ok(Target::Drop),
+        (Some(true), ..) => Err("what is dropped has neither topic nor schema".to_owned()),
+        (Some(false), None, _) => Err("`drop: false` says nothing; write the topic's name".to_owned()),
+        (_, None, _) => Err("`topic` is missing: the topic's name, or `drop: true` instead".to_owned()),
+        (_, Some(topic), None) => Pattern::parse(topic, name).map(|pattern| Target::Topic(pattern, None)),
+        (_, Some(topic), Some(schema)) => {
+            let pattern = Pattern::parse(topic, name)?;
+            // Its faults have been said where they stand.
+            let schema = schema_route::check(check, &path.key("schema"), schema).map(Arc::new);
+            Ok(Target::Topic(pattern, schema))
+        }
+    }
 }
 
 /// Every deadline must leave room for the next larger one.
@@ -324,13 +350,37 @@ fn dead_letters_apart(check: &mut Checker<'_>, path: &Path, source: &Source) {
     let message = format!("`{}` is the dead-letter topic", source.dead_letter);
     let hint = "give it, or `dead_letter`, another name";
     for (pattern, target) in source.topics.entries() {
-        if target == Target::Topic(Pattern::Fixed(source.dead_letter.clone())) {
+        if matches!(&target, Target::Topic(Pattern::Fixed(topic), _) if *topic == source.dead_letter) {
             check.error_with(&path.key("topics").key(&pattern), (message.clone(), hint.to_owned()));
         }
     }
     if source.default_topic == source.dead_letter {
         let hint = "give the source, whose default topic it is, or `dead_letter`, another name";
         check.error_with(path, (message, hint.to_owned()));
+    }
+}
+
+/// What the source's schemas need.
+fn schemas(check: &mut Checker<'_>, path: &Path, source: &Source, registry: Option<&RegistryConfig>) {
+    if source.topics.schemas().next().is_none() {
+        return;
+    }
+    match registry {
+        None => {
+            let hint = "write `schema_registry: { url: http://... }` at the top of the file".to_owned();
+            let message = "a route has a schema, and there is no schema registry".to_owned();
+            check.error_with(&path.key("topics"), (message, hint));
+        }
+        Some(registry) if registry.timeout >= source.respond_within => {
+            let message = "must be longer than the schema registry's `timeout`";
+            check.error(&path.key("respond_within"), message);
+        }
+        Some(_) => {}
+    }
+    if source.cloudevents == CloudEventsMode::Structured {
+        let message =
+            "an event in one piece has no schema: `structured` and a route's `schema` exclude each other";
+        check.error(&path.key("cloudevents"), message);
     }
 }
 

@@ -13,7 +13,7 @@ use super::diagnostic::{Diagnostics, Path};
 use super::document::Document;
 use super::raw::{RawConfig, RawProperty, RawServer};
 use super::source::{self, Common};
-use super::{Config, Invalid, Server, secret, unproven};
+use super::{Config, Invalid, Server, registry, secret, unproven};
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
 use crate::topic::TopicName;
 
@@ -81,8 +81,17 @@ fn config(
     let dead_letter = dead_letter(check, raw.dead_letter.as_deref());
     let body_timeout = raw.server.body_timeout.map(|duration| duration.0);
     let quarantine = unproven::section(check, raw.quarantine.as_ref());
-    let common =
-        Common { server: server.as_ref(), kafka: &kafka, dead_letter, body_timeout, quarantine, env };
+    let schema_registry = registry::section(check, raw.schema_registry.as_ref(), env);
+    let registry = schema_registry.as_ref();
+    let common = Common {
+        server: server.as_ref(),
+        kafka: &kafka,
+        dead_letter,
+        body_timeout,
+        quarantine,
+        registry,
+        env,
+    };
     let at = root.key("sources");
     let (mut sources, mut disabled) = (Vec::new(), Vec::new());
     let mut paths: HashMap<String, String> = HashMap::new();
@@ -119,6 +128,7 @@ fn config(
         kafka,
         kafka_at: check.position(&root.key("kafka")),
         dead_letter: dead_letter?,
+        schema_registry,
         sources,
         disabled,
         warnings: Vec::new(),

@@ -78,7 +78,7 @@ sources:
     let [allfly, billing] = &config.sources[..] else { panic!("two sources") };
     assert_eq!((allfly.path.as_str(), billing.path.as_str()), ("/webhooks/allfly", "/webhooks/billing"));
     let topic = |source: &Source, event_type| match source.topics.destination(event_type) {
-        Destination::Topic(topic) => topic.to_string(),
+        Destination::Topic(topic, _) => topic.to_string(),
         other => format!("{other:?}"),
     };
     assert_eq!(topic(allfly, "event_attendee.joined_event"), "attendee.joined");

@@ -104,7 +104,7 @@ impl Event {
         let unsigned = fields.into_iter().filter_map(unsigned).collect();
         let event_type = event.event_type().text();
         let place = match source.topics.destination(event_type) {
-            Destination::Topic(topic) => Place::Topic(topic.to_string()),
+            Destination::Topic(topic, _) => Place::Topic(topic.to_string()),
             Destination::Drop => Place::Dropped,
             Destination::TooManyTopics => dead("too_many_topics"),
             Destination::Unmapped => match source.unmapped {

@@ -2,8 +2,8 @@
 //!
 //! Takes [`Routed`]. Gives [`Records`], for each event topic, key, the exact octets as the value, and headers:
 //! CloudEvents 1.0 in the Kafka binding's binary mode or, if the source says so, in its structured mode, `traceparent`, the provider's own signature headers (whoever
-//! has the secret can verify the record again; not so an element of a batch), and what hookbridge has to say. Refuses
-//! nothing yet: schemas will.
+//! has the secret can verify the record again; not so an element of a batch), and what hookbridge has to say. Refuses with
+//! `RegistryUnavailable`, if an event's schema can't be had.
 //!
 //! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2, and JSON Event Format; W3C Trace Context, section 3.2.
 
@@ -18,12 +18,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest as _, Sha256};
 
+use super::Rejection;
 use super::cloudevents::{self, Attributes};
 use super::decode;
-use super::extract::{Event, Field};
+use super::extract::{Defect, Event, Field};
 use super::route::{Content, Element, Placed, Routed};
+use super::schemas::{self, Fitted, Framed};
 use super::several::Several;
 use super::source::Ticket;
+use crate::app::App;
 use crate::config::{CloudEventsMode, KeyFrom};
 use crate::topic::TopicName;
 
@@ -64,15 +67,46 @@ pub struct Record {
     pub(super) headers: OwnedHeaders,
 }
 
-/// Makes the records.
-pub fn encode(routed: Routed) -> Records {
-    let Routed { ticket, uri, headers, is_undone, events, .. } = routed;
+/// Makes the records. Waits only for a schema that is not known yet.
+///
+/// # Errors
+/// `RegistryUnavailable`.
+pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
+    let Routed { ticket, uri, headers, body, is_undone, events, .. } = routed;
+    let events = match events.as_slice().iter().any(|placed| placed.schema.is_some()) {
+        true => schemas::fit(app, &ticket, &body, events).await?,
+        false => events.map(Fitted::as_it_is),
+    };
     let common = Common { is_undone, ..Common::of(&ticket, &headers, uri.query()) };
-    let records = events.map(|placed| record(&common, placed));
-    Records { ticket, records }
+    let records = match events {
+        // The usual case, and no list.
+        Several::One(Fitted { placed, framed: None }) => Several::One(record(&common, placed, None, &body)),
+        events => {
+            let mut records = Vec::new();
+            for Fitted { placed, framed } in events.into_vec() {
+                records.extend(twin(&common, &placed, &body));
+                records.push(record(&common, placed, framed, &body));
+            }
+            Several::Many(records)
+        }
+    };
+    Ok(Records { ticket, records })
+}
+
+/// What was signed, as a record of its own, if the route says so.
+fn twin(common: &Common<'_>, placed: &Placed, body: &Bytes) -> Option<Record> {
+    let topic = placed.schema.as_ref()?.raw_topic.as_ref()?;
+    let Content::Event(event) = &placed.content else { return None };
+    let is_element = placed.element.is_some();
+    let data = if is_element { event.data.clone() } else { body.clone() };
+    let raw = Event { data, ..event.clone() };
+    let placed =
+        Placed { topic: topic.clone(), schema: None, content: Content::Event(raw), element: placed.element };
+    Some(record(&Common { is_undone: false, ..common.clone() }, placed, None, body))
 }
 
 /// What all records of a request have in common.
+#[derive(Clone)]
 pub(super) struct Common<'a> {
     ticket: &'a Ticket,
     request: &'a HeaderMap,
@@ -106,15 +140,11 @@ impl<'a> Common<'a> {
             .insert(header::<str>("hookbridge_source", &self.ticket.source.name))
             .insert(header("hookbridge_received_at", &self.received_at))
     }
-
-    /// Whether the value still has the request's content-encoding. Elements of a batch were cut out of what is without.
-    fn is_encoded(&self, is_element: bool) -> bool {
-        self.encoding.is_some() && !is_element && !self.is_undone
-    }
 }
 
-fn record(common: &Common<'_>, placed: Placed) -> Record {
-    let Placed { topic, content, element } = placed;
+fn record(common: &Common<'_>, placed: Placed, framed: Option<Framed>, body: &Bytes) -> Record {
+    let Placed { topic, schema, content, element } = placed;
+    let is_element = element.is_some();
     let (named, data, defect) = match &content {
         Content::Event(event) => (Named::of(event), &event.data, None),
         Content::DeadLetter(defect) => {
@@ -124,9 +154,9 @@ fn record(common: &Common<'_>, placed: Placed) -> Record {
     };
     let ticket = common.ticket;
     let attributes = attributes(common, &named);
-    let envelope = match defect {
-        None => envelope(common, &attributes, data, element.is_some()),
-        Some(_) => None,
+    let envelope = match (&defect, &framed) {
+        (None, None) => envelope(common, &attributes, data, is_element),
+        _ => None,
     };
     let mut headers = common.told(attributes.headers());
     if let Some(Element { index, count }) = element {
@@ -139,19 +169,52 @@ fn record(common: &Common<'_>, placed: Placed) -> Record {
         headers = headers.insert(header("hookbridge_body", "unsigned"));
     }
     if let Some(defect) = defect {
-        headers = headers
-            .insert(header("hookbridge_reason", defect.reason.as_str()))
-            .insert(header("hookbridge_detail", defect.detail.as_str()));
+        headers = with_defect(common, defect, headers);
     }
-    headers = with_media_type(common, element.is_some(), envelope.is_some(), headers);
-    headers = copied(common, element.is_some(), headers);
+    let value = match (envelope, framed) {
+        (Some(envelope), _) => {
+            headers = with_media_type(common, Shape { is_element, form: Form::Envelope }, headers);
+            envelope
+        }
+        (None, Some(framed)) => {
+            let form = Form::Framed(framed.media_type);
+            headers = with_media_type(common, Shape { is_element, form }, headers)
+                .insert(header::<str>("ce_dataschema", &framed.schema_url));
+            if schema.is_some_and(|schema| schema.raw_header) {
+                let raw = if is_element { data } else { body };
+                headers = headers.insert(header("hookbridge_raw", raw.as_ref()));
+            }
+            framed.value
+        }
+        (None, None) => {
+            let form = if defect.is_some() { Form::Sent } else { Form::Data };
+            headers = with_media_type(common, Shape { is_element, form }, headers);
+            data.clone()
+        }
+    };
+    headers = copied(common, is_element, headers);
     Record {
         key: key(ticket, named.message_id, data),
-        value: envelope.unwrap_or_else(|| data.clone()),
+        value,
         timestamp_ms: received_ms(ticket),
         topic,
         headers,
     }
+}
+
+/// What is wrong with a dead letter, and what another look at it needs.
+fn with_defect(common: &Common<'_>, defect: &Defect, mut headers: OwnedHeaders) -> OwnedHeaders {
+    headers = headers
+        .insert(header("hookbridge_reason", defect.reason.as_str()))
+        .insert(header("hookbridge_detail", defect.detail.as_str()))
+        .insert(header("hookbridge_path", common.ticket.source.path.as_str()));
+    if let Some(path) = &defect.fault_path {
+        headers = headers.insert(header("hookbridge_fault_path", path.as_str()));
+    }
+    if let Some(topic) = &defect.topic {
+        headers = headers.insert(header("hookbridge_topic", topic.as_str()));
+    }
+    headers
 }
 
 pub(super) fn header<'a, V: ?Sized>(key: &'a str, value: &'a V) -> Header<'a, &'a V> {
@@ -251,24 +314,47 @@ fn envelope(
     Some(attributes.envelope(content_type, data))
 }
 
-/// What the value is: its media type, and its encoding, or that this has been undone.
-pub(super) fn with_media_type(
-    common: &Common<'_>,
-    is_element: bool,
-    is_envelope: bool,
-    mut headers: OwnedHeaders,
-) -> OwnedHeaders {
-    let media_type = content_type(common.request, is_element);
-    if let Some(value) = if is_envelope { Some(cloudevents::STRUCTURED.as_bytes()) } else { media_type } {
+/// What a record's value is.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) is_element: bool,
+    pub(super) form: Form,
+}
+
+/// What has been made of what was sent.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// Nothing.
+    Sent,
+    /// What the source says: its content-encoding may have been undone.
+    Data,
+    /// A CloudEvent in one piece.
+    Envelope,
+    /// What a schema makes of it, which has a media type of its own, or is that of the data.
+    Framed(Option<&'static str>),
+}
+
+/// The value's media type, and its encoding, or that this has been undone.
+pub(super) fn with_media_type(common: &Common<'_>, shape: Shape, mut headers: OwnedHeaders) -> OwnedHeaders {
+    let Shape { is_element, form } = shape;
+    let own = match form {
+        Form::Envelope => Some(cloudevents::STRUCTURED),
+        Form::Framed(media_type) => media_type,
+        Form::Sent | Form::Data => None,
+    };
+    if let Some(value) = own.map(str::as_bytes).or_else(|| content_type(common.request, is_element)) {
         headers = headers.insert(header("content-type", value));
     }
-    match &common.encoding {
-        None => headers,
-        Some(encoding) if common.is_encoded(is_element) && !is_envelope => {
-            headers.insert(header("content-encoding", encoding.as_bytes()))
-        }
-        Some(encoding) => headers.insert(header("hookbridge_decoded", encoding.as_bytes())),
-    }
+    let Some(encoding) = &common.encoding else { return headers };
+    // Elements of a batch were cut out of what is without.
+    let is_encoded = !is_element
+        && match form {
+            Form::Sent => true,
+            Form::Data => !common.is_undone,
+            Form::Envelope | Form::Framed(_) => false,
+        };
+    let name = if is_encoded { "content-encoding" } else { "hookbridge_decoded" };
+    headers.insert(header(name, encoding.as_bytes()))
 }
 
 /// What is taken over from the request: only what is named here or by the scheme, never anything a sender

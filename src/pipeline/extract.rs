@@ -22,6 +22,7 @@ use crate::budget::ELEMENT_OVERHEAD_BYTES;
 use crate::config::Provider;
 use crate::expression::Expression;
 use crate::json::Pointer;
+use crate::topic::TopicName;
 
 pub use super::places::{Field, MAX_NAME_OCTETS};
 
@@ -29,7 +30,7 @@ pub use super::places::{Field, MAX_NAME_OCTETS};
 pub const UNNAMED_TYPE: &str = "webhook";
 
 /// One event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Event {
     pub(super) message_id: Field,
     pub(super) event_type: Field,
@@ -64,9 +65,32 @@ pub struct Defect {
     pub(super) data: Bytes,
     pub(super) reason: Reason,
     pub(super) detail: String,
+    /// Where in the data, as a JSON Pointer, if it is known.
+    pub(super) fault_path: Option<String>,
+    /// Where the event would have gone, if it is known.
+    pub(super) topic: Option<TopicName>,
 }
 
 impl Defect {
+    /// An event that can't be published where its type says. What is kept is what was signed.
+    pub(super) fn of(
+        event: Event,
+        body: &Bytes,
+        is_element: bool,
+        reason: Reason,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            message_id: event.message_id,
+            event_type: Some(event.event_type),
+            data: if is_element { event.data } else { body.clone() },
+            reason,
+            detail: detail.into(),
+            fault_path: None,
+            topic: None,
+        }
+    }
+
     /// What is wrong, for machines.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -98,6 +122,8 @@ pub enum Reason {
     MissingEventType,
     /// The event type is there and can't be one.
     UnusableEventType,
+    /// The event does not fit its route's schema.
+    SchemaMismatch,
     /// The type would name one topic more than the source may bring into being.
     TooManyTopics,
 }
@@ -114,6 +140,7 @@ impl Reason {
             Self::UnusableMessageId => "unusable_message_id",
             Self::MissingEventType => "missing_event_type",
             Self::UnusableEventType => "unusable_event_type",
+            Self::SchemaMismatch => "schema_mismatch",
             Self::TooManyTopics => "too_many_topics",
         }
     }
@@ -129,6 +156,8 @@ pub struct Extracted {
     pub(super) ticket: Ticket,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    /// What was signed.
+    pub(super) body: Bytes,
     /// Whether a body that is one event is published without its content-encoding. Elements of a batch always are.
     pub(super) is_undone: bool,
     pub(super) found: Several<Found>,
@@ -145,11 +174,11 @@ pub fn extract(decoded: Decoded) -> Result<Extracted, Rejection> {
     let readable = if let Plain::Undone(undone) = &plain { undone } else { &body };
     let request = Parts { headers: &headers, query: uri.query(), body: readable, signed };
     let published = if source.decompress { readable } else { &body };
-    let reader = Reader::new(&source.provider, &request).publishing(published);
+    let reader = Reader::new(&source.provider, &request).publishing(published, &body);
     let is_undone = matches!(plain, Plain::Undone(_)) && source.decompress;
     if let (Plain::Unreadable(why), true) = (&plain, reader.reads_body() || source.needs_plain_body()) {
         let found = Several::One(Err(reader.undecodable(why)));
-        return Ok(Extracted { ticket, uri, headers, is_undone, found });
+        return Ok(Extracted { ticket, uri, headers, body, is_undone, found });
     }
     let found = match source.split.as_ref().map(|split| split.elements(readable)) {
         None => Several::One(reader.whole()),
@@ -165,7 +194,7 @@ pub fn extract(decoded: Decoded) -> Result<Extracted, Rejection> {
             }
         }
     };
-    Ok(Extracted { ticket, uri, headers, is_undone, found })
+    Ok(Extracted { ticket, uri, headers, body, is_undone, found })
 }
 
 /// The pure part: the parts of a request in, events and defects out.
@@ -178,6 +207,8 @@ pub(crate) struct Reader<'a> {
     request: &'a Parts<'a>,
     /// What a body that is one event is published as.
     published: &'a Bytes,
+    /// What it was sent as, which is what a dead letter keeps: with it the signature can be verified again.
+    sent: &'a Bytes,
     is_form: bool,
 }
 
@@ -192,8 +223,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The same, for a body that is published in another form than it is read in.
-    fn publishing(self, published: &'a Bytes) -> Self {
-        Self { published, ..self }
+    fn publishing(self, published: &'a Bytes, sent: &'a Bytes) -> Self {
+        Self { published, sent, ..self }
     }
 
     /// Whether anything is read of the body.
@@ -209,6 +240,7 @@ impl<'a> Reader<'a> {
             subject_places: &[],
             request,
             published: request.body,
+            sent: request.body,
             is_form: request.is_form(),
         }
     }
@@ -231,7 +263,7 @@ impl<'a> Reader<'a> {
         let scanned = pointers.scan(self.request.body);
         let nothing = Json::nothing(self.request.body);
         let json = scanned.as_ref().unwrap_or(&nothing);
-        let reading = self.reading(json, json, None, self.published);
+        let reading = self.reading(json, json, None, (self.published, self.sent));
         match &scanned {
             Ok(_) => reading.event(),
             Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
@@ -252,7 +284,7 @@ impl<'a> Reader<'a> {
             let scanned = pointers.scan(&element);
             let nothing = Json::nothing(&element);
             let json = scanned.as_ref().unwrap_or(&nothing);
-            let reading = self.reading(json, &body, Some(index), &element);
+            let reading = self.reading(json, &body, Some(index), (&element, &element));
             match &scanned {
                 Ok(_) => reading.event(),
                 Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
@@ -269,13 +301,13 @@ impl<'a> Reader<'a> {
             NotABatch::TooMany => Reason::TooManyElements,
         };
         let nothing = Json::nothing(self.request.body);
-        self.reading(&nothing, &nothing, None, self.published).defect(reason, why.to_string())
+        self.reading(&nothing, &nothing, None, (self.published, self.sent)).defect(reason, why.to_string())
     }
 
     /// A body whose content-encoding can't be undone, as a dead letter.
     pub(crate) fn undecodable(&self, why: &str) -> Box<Defect> {
         let nothing = Json::nothing(self.request.body);
-        let reading = self.reading(&nothing, &nothing, None, self.published);
+        let reading = self.reading(&nothing, &nothing, None, (self.published, self.sent));
         reading.defect(Reason::UndecodableBody, format!("the body can't be read: {why}"))
     }
 
@@ -284,7 +316,7 @@ impl<'a> Reader<'a> {
         event: &'r Json<'r>,
         body: &'r Json<'r>,
         index: Option<usize>,
-        data: &'r Bytes,
+        (data, sent): (&'r Bytes, &'r Bytes),
     ) -> Reading<'r> {
         let places = Places { request: self.request, is_form: self.is_form, event, body };
         let signed = self.request.signed.body;
@@ -308,6 +340,7 @@ impl<'a> Reader<'a> {
             subject: attribute(self.subject_places),
             reader: self,
             data,
+            sent,
         }
     }
 
@@ -345,8 +378,10 @@ struct Reading<'a> {
     event_type: Result<Option<Field>, String>,
     time: Option<Field>,
     subject: Option<Field>,
-    /// The exact octets of the body, or the element.
+    /// The octets of the body, or the element, as they are published.
     data: &'a Bytes,
+    /// The same as they were sent.
+    sent: &'a Bytes,
 }
 
 impl Reading<'_> {
@@ -372,10 +407,12 @@ impl Reading<'_> {
     fn defect(self, reason: Reason, detail: String) -> Box<Defect> {
         Box::new(Defect {
             event_type: self.event_type.as_ref().ok().cloned().flatten(),
-            data: self.data.clone(),
+            data: self.sent.clone(),
             message_id: self.id_or_hash(),
             reason,
             detail,
+            fault_path: None,
+            topic: None,
         })
     }
 

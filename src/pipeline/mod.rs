@@ -22,6 +22,7 @@ pub mod rejection;
 pub mod reply;
 pub mod report_only;
 pub mod route;
+mod schemas;
 pub mod several;
 pub mod source;
 pub mod verify;
@@ -131,7 +132,7 @@ where
         }
     };
     routed.report(app.metrics());
-    let records = encode::encode(routed);
+    let records = encode::encode(app, routed).await?;
     let acknowledged = produce::produce(app, records).await?;
     Ok(Accepted::Delivered(acknowledged))
 }

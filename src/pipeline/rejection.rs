@@ -80,6 +80,9 @@ pub enum Rejection {
     /// The provider's key can't be had now.
     #[error("{0}")]
     KeyUnavailable(Unavailable),
+    /// The schema of an event's route can't be had now.
+    #[error("{0}")]
+    RegistryUnavailable(String),
     /// A subscription could not be confirmed.
     #[error("the subscription can't be confirmed: {0}")]
     ConfirmationFailed(String),
@@ -164,6 +167,7 @@ impl Rejection {
             Self::Overloaded
             | Self::Draining
             | Self::KeyUnavailable(_)
+            | Self::RegistryUnavailable(_)
             | Self::ConfirmationFailed(_)
             | Self::KafkaUnreachable
             | Self::QueueFull
@@ -196,6 +200,7 @@ impl Rejection {
             Self::SignatureMismatch(_) => "signature_mismatch",
             Self::TimestampOutsideTolerance(_) => "timestamp_outside_tolerance",
             Self::KeyUnavailable(_) => "key_unavailable",
+            Self::RegistryUnavailable(_) => "registry_unavailable",
             Self::ConfirmationFailed(_) => "confirmation_failed",
             Self::Unroutable => "unroutable",
             Self::KafkaUnreachable => "kafka_unreachable",

@@ -8,7 +8,8 @@ use bytestring::ByteString;
 
 use super::body::Received;
 use super::encode::{
-    Common, Named, Record, Records, attributes, copied, header, key, received_ms, with_media_type,
+    Common, Form, Named, Record, Records, Shape, attributes, copied, header, key, received_ms,
+    with_media_type,
 };
 use super::extract::Reader;
 use super::places::{Field, Parts};
@@ -16,6 +17,9 @@ use super::several::Several;
 use super::verify::Unverified;
 use crate::signature::coverage::NOTHING;
 use crate::telemetry::metrics::Metrics;
+
+/// It is kept as it came.
+const AS_SENT: Shape = Shape { is_element: false, form: Form::Sent };
 
 /// The `ce_type` of an unverified request that names no type, or none that can be read.
 pub const UNVERIFIED_TYPE: &str = "hookbridge.unverified";
@@ -45,7 +49,7 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
         .insert(header("hookbridge_verification_error", error_type))
         .insert(header("hookbridge_unsigned", "message_id,event_type"))
         .insert(header("hookbridge_body", "unsigned"));
-    let headers = copied(&common, false, with_media_type(&common, false, false, headers));
+    let headers = copied(&common, false, with_media_type(&common, AS_SENT, headers));
     let key = key(&ticket, &message_id, &body);
     let record = Record { key, timestamp_ms: received_ms(&ticket), topic, value: body, headers };
     Records { ticket, records: Several::One(record) }

@@ -4,13 +4,16 @@
 //! the configuration says to drop all of their types; or [`Empty`], a batch without an event. A defect goes to the
 //! dead-letter topic. Refuses with `Unroutable`, and only if the source says `unmapped: reject`.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::{HeaderMap, Uri};
 
 use super::Rejection;
 use super::extract::{Defect, Event, Extracted, Found, Reason};
 use super::several::Several;
 use super::source::Ticket;
-use crate::config::{Source, Unmapped};
+use crate::config::{RouteSchema, Source, Unmapped};
 use crate::telemetry::metrics::Metrics;
 use crate::topic::{Destination, TopicName};
 
@@ -40,6 +43,8 @@ pub struct Routed {
     pub(super) ticket: Ticket,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    /// What was signed.
+    pub(super) body: Bytes,
     pub(super) is_undone: bool,
     /// Never empty.
     pub(super) events: Several<Placed>,
@@ -50,6 +55,8 @@ pub struct Routed {
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) topic: TopicName,
+    /// What the event must fit. A dead letter need not.
+    pub(super) schema: Option<Arc<RouteSchema>>,
     pub(super) content: Content,
     /// Which element of a batch it is.
     pub(super) element: Option<Element>,
@@ -83,21 +90,7 @@ impl Routed {
     /// Logs and counts what does not go where its type says.
     pub(super) fn report(&self, metrics: &Metrics) {
         let source = &self.ticket.source.name;
-        let mut unlogged = 0;
-        for (index, defect) in self.defects().enumerate() {
-            metrics.dead_letter(source, defect.reason().as_str());
-            match index < MAX_LOGGED {
-                true => defect.log(source),
-                false => unlogged += 1,
-            }
-        }
-        if unlogged > 0 {
-            tracing::warn!(
-                source = &**source,
-                unlogged,
-                "more elements of the batch go to the dead-letter topic"
-            );
-        }
+        report_defects(metrics, source, self.defects());
         if self.dropped > 0 {
             metrics.dropped(source, self.dropped);
         }
@@ -107,6 +100,29 @@ impl Routed {
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.ticket.source
+    }
+}
+
+/// Logs and counts dead letters.
+pub(super) fn report_defects<'d>(
+    metrics: &Metrics,
+    source: &Arc<str>,
+    defects: impl Iterator<Item = &'d Defect>,
+) {
+    let mut unlogged = 0;
+    for (index, defect) in defects.enumerate() {
+        metrics.dead_letter(source, defect.reason().as_str());
+        match index < MAX_LOGGED {
+            true => defect.log(source),
+            false => unlogged += 1,
+        }
+    }
+    if unlogged > 0 {
+        tracing::warn!(
+            source = &**source,
+            unlogged,
+            "more elements of the batch go to the dead-letter topic"
+        );
     }
 }
 
@@ -157,10 +173,10 @@ impl Empty {
 /// # Errors
 /// `Unroutable`.
 pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
-    let Extracted { ticket, uri, headers, is_undone, found } = extracted;
+    let Extracted { ticket, uri, headers, body, is_undone, found } = extracted;
     let source = &ticket.source;
     let (events, dropped) = match found {
-        Several::One(found) => match place(source, found, None)? {
+        Several::One(found) => match place(source, &body, found, None)? {
             Some(placed) => (Several::One(placed), 0),
             None => return Ok(Route::Drop(Dropped { ticket, count: 1 })),
         },
@@ -169,7 +185,7 @@ pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
             let count = found.len();
             let mut events = Vec::with_capacity(count);
             for (index, found) in found.into_iter().enumerate() {
-                events.extend(place(source, found, Some(Element { index, count }))?);
+                events.extend(place(source, &body, found, Some(Element { index, count }))?);
             }
             if events.is_empty() {
                 return Ok(Route::Drop(Dropped { ticket, count }));
@@ -178,35 +194,32 @@ pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
             (Several::Many(events), dropped)
         }
     };
-    Ok(Route::Publish(Routed { ticket, uri, headers, is_undone, events, dropped }))
+    Ok(Route::Publish(Routed { ticket, uri, headers, body, is_undone, events, dropped }))
 }
 
 /// The topic of one event; none, if the configuration says to drop its type.
-fn place(source: &Source, found: Found, element: Option<Element>) -> Result<Option<Placed>, Rejection> {
-    let (topic, content) = match found {
-        Err(defect) => (source.dead_letter.clone(), Content::DeadLetter(defect)),
+fn place(
+    source: &Source,
+    body: &Bytes,
+    found: Found,
+    element: Option<Element>,
+) -> Result<Option<Placed>, Rejection> {
+    let (topic, schema, content) = match found {
+        Err(defect) => (source.dead_letter.clone(), None, Content::DeadLetter(defect)),
         Ok(event) => match source.topics.destination(event.event_type.text()) {
-            Destination::Topic(topic) => (topic, Content::Event(event)),
+            Destination::Topic(topic, schema) => (topic, schema, Content::Event(event)),
             Destination::Drop => return Ok(None),
             Destination::TooManyTopics => {
-                (source.dead_letter.clone(), Content::DeadLetter(one_too_many(event)))
+                let detail = "event types have named as many topics as the source's max_topics allows";
+                let defect = Defect::of(event, body, element.is_some(), Reason::TooManyTopics, detail);
+                (source.dead_letter.clone(), None, Content::DeadLetter(Box::new(defect)))
             }
             Destination::Unmapped => match source.unmapped {
-                Unmapped::Topic => (source.default_topic.clone(), Content::Event(event)),
+                Unmapped::Topic => (source.default_topic.clone(), None, Content::Event(event)),
                 Unmapped::Drop => return Ok(None),
                 Unmapped::Reject => return Err(Rejection::Unroutable),
             },
         },
     };
-    Ok(Some(Placed { topic, content, element }))
-}
-
-fn one_too_many(event: Event) -> Box<Defect> {
-    Box::new(Defect {
-        message_id: event.message_id,
-        event_type: Some(event.event_type),
-        data: event.data,
-        reason: Reason::TooManyTopics,
-        detail: "event types have named as many topics as the source's max_topics allows".to_owned(),
-    })
+    Ok(Some(Placed { topic, schema, content, element }))
 }

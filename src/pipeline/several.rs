@@ -21,6 +21,14 @@ impl<T> Several<T> {
         }
     }
 
+    /// All of them, as a list.
+    pub(crate) fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+
     /// What `each` makes of them.
     pub fn map<U>(self, mut each: impl FnMut(T) -> U) -> Several<U> {
         match self {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::units::{show_bytes, show_duration};
-use crate::config::{Config, Server, Source};
+use crate::config::{Config, RegistryConfig, Server, Source};
 use crate::kafka::properties::{Properties, RECORD_OVERHEAD_BYTES};
 
 /// The part of a configuration that stays as it was at the start.
@@ -16,6 +16,7 @@ pub(super) struct Fixed {
     server: Server,
     admin_listen: SocketAddr,
     kafka: Properties,
+    registry: Option<RegistryConfig>,
     /// The largest body for which the producer takes a record.
     largest_body: usize,
 }
@@ -26,6 +27,7 @@ impl Fixed {
             server: config.server.clone(),
             admin_listen: config.admin_listen,
             kafka: config.kafka.clone(),
+            registry: config.schema_registry.clone(),
             largest_body: largest_body(config),
         }
     }
@@ -41,6 +43,7 @@ impl Fixed {
             ("server.header_timeout", here.header_timeout == there.header_timeout),
             ("server.shutdown_grace", here.shutdown_grace == there.shutdown_grace),
             ("admin.listen", self.admin_listen == config.admin_listen),
+            ("schema_registry", self.is_same_registry(config)),
         ]
         .into_iter()
         .filter(|(_, same)| !same)
@@ -48,6 +51,14 @@ impl Fixed {
         .collect();
         keys.extend(self.kafka.differing(&config.kafka).into_iter().map(|name| format!("kafka.{name}")));
         keys
+    }
+
+    /// Whether the schema registry is the one that was set up, wherever in the file it stands.
+    fn is_same_registry(&self, config: &Config) -> bool {
+        match (&self.registry, &config.schema_registry) {
+            (Some(here), Some(there)) => RegistryConfig { at: here.at, ..there.clone() } == *here,
+            (here, there) => here.is_none() == there.is_none(),
+        }
     }
 
     /// Whether the sources of `config` fit into what was set up. The file's own `server` and `kafka` are those that
@@ -84,6 +95,9 @@ impl Fixed {
                 "max_body_bytes",
                 format!("at most the running server.max_in_flight_bytes, {}", show_bytes(limit)),
             );
+        }
+        if self.registry.is_none() && source.topics.schemas().next().is_some() {
+            fault("topics", "without a `schema`, since no schema registry was set up,".to_owned());
         }
         for (name, limit) in [
             ("server.shutdown_grace", self.server.shutdown_grace),

@@ -46,6 +46,7 @@ pub struct Metrics {
     verified: Counter<u64>,
     empty_batches: Counter<u64>,
     handshakes: Counter<u64>,
+    schema_registry: Counter<u64>,
     generation: Arc<AtomicU64>,
     configuration: Arc<Configuration>,
 }
@@ -144,6 +145,11 @@ impl Metrics {
                 &meter,
                 "hookbridge.batches.empty",
                 "Batches acknowledged that have no event in them",
+            ),
+            schema_registry: counter(
+                &meter,
+                "hookbridge.registry.requests",
+                "Questions to the schema registry, by whether they were answered with a schema that can be used",
             ),
             handshakes: counter(
                 &meter,
@@ -274,6 +280,12 @@ impl Metrics {
     /// A handshake was answered, or refused.
     pub(crate) fn handshake(&self, source: &Arc<str>, outcome: &'static str) {
         self.handshakes.add(1, &[of_source(source), KeyValue::new("hookbridge.outcome", outcome)]);
+    }
+
+    /// The schema registry was asked for a schema.
+    pub(crate) fn registry_asked(&self, answered: bool) {
+        let outcome = if answered { "answered" } else { "failed" };
+        self.schema_registry.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
     }
 
     pub(crate) fn producer_generation(&self, number: u64) {

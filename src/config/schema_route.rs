@@ -1,0 +1,154 @@
+//! The schema of a route: what it is, where it is registered, and what is kept beside what it makes of an event.
+//!
+//! Takes [`RawSchema`], which stands beside a route's topic. Gives [`RouteSchema`], or every reason why it can't be used. What is
+//! registered is left to [`crate::registry`].
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::checker::Checker;
+use super::diagnostic::{Path, Position};
+use crate::schema::Kind;
+use crate::topic::TopicName;
+
+/// Where an event type goes, in full.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Route")]
+pub struct RawRoute {
+    /// `true`: acknowledged and not published.
+    pub drop: Option<bool>,
+    /// The topic's name, or a template of `{source}` and `{type}`.
+    pub topic: Option<String>,
+    /// The schema that events must fit, in the schema registry.
+    pub schema: Option<RawSchema>,
+}
+
+/// A schema, in the schema registry.
+#[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RouteSchema")]
+pub struct RawSchema {
+    /// `json` (JSON Schema), `avro` or `protobuf`.
+    pub format: Option<Kind>,
+    /// How the schema's subject is named. Default: `topic_name`.
+    pub subject: Option<SubjectNameStrategy>,
+    /// The record's full name: required for the strategies that use it; for Protobuf, which message it is.
+    pub record: Option<String>,
+    /// The version of the subject. Default: the latest there is.
+    pub version: Option<u32>,
+    /// The schema's file, which `hookbridge schemas` checks and registers.
+    pub file: Option<String>,
+    /// true: the record's header `hookbridge_raw` has the octets that were signed. Default: false.
+    pub raw_header: Option<bool>,
+    /// A topic that gets the octets that were signed, as a record of their own with the same key.
+    pub raw_topic: Option<String>,
+}
+
+/// How a subject is named (Confluent's documentation, "Subject name strategy").
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectNameStrategy {
+    /// `{topic}-value`.
+    #[default]
+    TopicName,
+    /// `{record}`.
+    RecordName,
+    /// `{topic}-{record}`.
+    TopicRecordName,
+}
+
+/// A route's schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSchema {
+    /// What kind it is.
+    pub kind: Kind,
+    /// How its subject is named.
+    pub strategy: SubjectNameStrategy,
+    /// The record's full name.
+    pub record: Option<String>,
+    /// Its version; the latest, without one.
+    pub version: Option<u32>,
+    /// Its file.
+    pub file: Option<String>,
+    /// Whether what was signed is kept in a header.
+    pub raw_header: bool,
+    /// The topic that it is kept in.
+    pub raw_topic: Option<TopicName>,
+    /// Where it stands in the configuration.
+    pub at: Position,
+    /// The same as a path, for people.
+    pub path: String,
+}
+
+impl RouteSchema {
+    /// The subject for the values of a topic.
+    #[must_use]
+    pub fn subject(&self, topic: &TopicName) -> String {
+        match (self.strategy, &self.record) {
+            (SubjectNameStrategy::RecordName, Some(record)) => record.clone(),
+            (SubjectNameStrategy::TopicRecordName, Some(record)) => format!("{topic}-{record}"),
+            _ => format!("{topic}-value"),
+        }
+    }
+}
+
+impl fmt::Display for RouteSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, subject ", self.kind)?;
+        match (self.strategy, self.record.as_deref().unwrap_or_default()) {
+            (SubjectNameStrategy::TopicName, _) => f.write_str("{topic}-value")?,
+            (SubjectNameStrategy::RecordName, record) => f.write_str(record)?,
+            (SubjectNameStrategy::TopicRecordName, record) => write!(f, "{{topic}}-{record}")?,
+        }
+        match self.version {
+            Some(version) => write!(f, ", version {version}"),
+            None => f.write_str(", latest version"),
+        }
+    }
+}
+
+/// Checks the schema that stands at `path`.
+pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Option<RouteSchema> {
+    let Some(kind) = raw.format else {
+        check.missing(path, "format", "`json`, `avro` or `protobuf`");
+        return None;
+    };
+    let strategy = raw.subject.unwrap_or_default();
+    if strategy != SubjectNameStrategy::TopicName && raw.record.as_deref().is_none_or(str::is_empty) {
+        check.missing(
+            path,
+            "record",
+            "the subject is named by the record's full name, such as `com.example.Order`",
+        );
+        return None;
+    }
+    if raw.version == Some(0) {
+        check.error(&path.key("version"), "versions count from 1; leave it out for the latest");
+    }
+    let raw_topic = match raw.raw_topic.as_deref().map(TopicName::parse) {
+        None => None,
+        Some(Ok(topic)) => Some(topic),
+        Some(Err(why)) => {
+            check.error(&path.key("raw_topic"), why);
+            return None;
+        }
+    };
+    if kind == Kind::Json && (raw.raw_header == Some(true) || raw_topic.is_some()) {
+        let message = "with JSON Schema the record's value is what was signed, behind five octets".to_owned();
+        check.error_with(path, (message, "take out `raw_header` and `raw_topic`".to_owned()));
+    }
+    Some(RouteSchema {
+        kind,
+        strategy,
+        record: raw.record.clone(),
+        version: raw.version,
+        file: raw.file.clone(),
+        raw_header: raw.raw_header == Some(true),
+        raw_topic,
+        at: check.position(path),
+        path: path.to_string(),
+    })
+}

@@ -1,0 +1,111 @@
+//! Within the station `encode`: does an event fit the schema of its route?
+//!
+//! Takes what `route` has placed. Gives what a record's value is made of, in the wire format, by the schema that the registry
+//! has; an event that does not fit becomes a dead letter, each for itself. Refuses with `RegistryUnavailable`: without its
+//! schema nothing can be made of an event, and nothing else must be.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Rejection;
+use super::extract::{Defect, Reason};
+use super::route::{Content, Placed, report_defects};
+use super::several::Several;
+use super::source::Ticket;
+use crate::app::App;
+use crate::registry::{Registry, Schema};
+use crate::schema::Kind;
+
+/// An event, and what its schema makes of it.
+pub(super) struct Fitted {
+    pub(super) placed: Placed,
+    pub(super) framed: Option<Framed>,
+}
+
+/// A value in the wire format.
+pub(super) struct Framed {
+    pub(super) value: Bytes,
+    /// Where the schema can be read.
+    pub(super) schema_url: String,
+    /// The value's media type, if it is not that of the data.
+    pub(super) media_type: Option<&'static str>,
+}
+
+impl Fitted {
+    /// Without a schema.
+    pub(super) fn as_it_is(placed: Placed) -> Self {
+        Self { placed, framed: None }
+    }
+}
+
+/// Fits each event to its schema. All schemas are there before anything is made.
+pub(super) async fn fit(
+    app: &App,
+    ticket: &Ticket,
+    body: &Bytes,
+    events: Several<Placed>,
+) -> Result<Several<Fitted>, Rejection> {
+    let Some(registry) = app.registry() else {
+        return Err(Rejection::RegistryUnavailable("no schema registry is set up".to_owned()));
+    };
+    let mut schemas = Vec::with_capacity(events.as_slice().len());
+    for placed in events.as_slice() {
+        schemas.push(schema_of(registry, ticket, placed).await?);
+    }
+    let mut schemas = schemas.into_iter();
+    let fitted = events.map(|placed| match schemas.next().flatten() {
+        Some(schema) => frame(ticket, body, placed, &schema),
+        None => Fitted::as_it_is(placed),
+    });
+    let misfits = fitted.as_slice().iter().filter_map(|fitted| match &fitted.placed.content {
+        Content::DeadLetter(defect) if defect.reason == Reason::SchemaMismatch => Some(&**defect),
+        _ => None,
+    });
+    report_defects(app.metrics(), &ticket.source.name, misfits);
+    Ok(fitted)
+}
+
+async fn schema_of(
+    registry: &Arc<Registry>,
+    ticket: &Ticket,
+    placed: &Placed,
+) -> Result<Option<Arc<Schema>>, Rejection> {
+    let Some(route) = &placed.schema else { return Ok(None) };
+    let found = registry.schema(route, &placed.topic, ticket.deadline).await;
+    found.map(Some).map_err(|unavailable| Rejection::RegistryUnavailable(unavailable.to_string()))
+}
+
+fn frame(ticket: &Ticket, body: &Bytes, placed: Placed, schema: &Schema) -> Fitted {
+    let Placed { topic, schema: route, content, element } = placed;
+    let event = match content {
+        Content::Event(event) => event,
+        content @ Content::DeadLetter(_) => {
+            return Fitted::as_it_is(Placed { topic, schema: route, content, element });
+        }
+    };
+    match schema.compiled.frame(schema.id, &event.data) {
+        Ok(value) => {
+            let media_type = match schema.compiled.kind() {
+                Kind::Json => None,
+                Kind::Avro => Some("application/avro"),
+                Kind::Protobuf => Some("application/protobuf"),
+            };
+            let framed = Framed { value, schema_url: schema.url.clone(), media_type };
+            let content = Content::Event(event);
+            Fitted { placed: Placed { topic, schema: route, content, element }, framed: Some(framed) }
+        }
+        Err(mismatch) => {
+            let detail = format!("it does not fit the schema {}: {mismatch}", schema.id);
+            let is_element = element.is_some();
+            let defect = Defect {
+                fault_path: Some(mismatch.path),
+                topic: Some(topic),
+                ..Defect::of(event, body, is_element, Reason::SchemaMismatch, detail)
+            };
+            let content = Content::DeadLetter(Box::new(defect));
+            let topic = ticket.source.dead_letter.clone();
+            Fitted::as_it_is(Placed { topic, schema: None, content, element })
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The schema registry, as the path asks it: without waiting, wherever it can.
+//!
+//! Takes a subject. Gives the schema that is registered there, compiled, with its ID. Each subject is asked for once,
+//! by a task of its own, whoever goes away meanwhile; from then on it is known, and while the registry is away it stays so.
+//! The latest version is asked for again now and then, behind everybody's back. What can't be had is `Unavailable`, for a
+//! moment, so that a flood of events is no flood of questions.
+//!
+//! Takes part of nothing else: what a schema makes of an event is [`crate::schema`]'s.
+
+mod client;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+pub use client::{Client, ClientError, Found};
+
+use crate::config::{RegistryConfig, RouteSchema};
+use crate::schema::Compiled;
+use crate::telemetry::metrics::Metrics;
+use crate::topic::TopicName;
+
+/// So many subjects are known at once. Each is some kilobytes; mappings have as many as they have topics.
+const MAX_SUBJECTS: usize = 10_000;
+
+/// What could not be had is not asked for again for so long.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// A schema in the registry, ready for use.
+#[derive(Debug)]
+pub struct Schema {
+    /// Its ID, which records have.
+    pub id: u32,
+    /// Its version in the subject, if the registry says.
+    pub version: Option<u32>,
+    /// Where it can be read: the registry's URL for its ID.
+    pub url: String,
+    /// What validates and encodes.
+    pub compiled: Arc<Compiled>,
+    asked: Instant,
+}
+
+/// Why a schema can't be had now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the schema of `{subject}` can't be had: {why}")]
+pub struct Unavailable {
+    subject: String,
+    why: String,
+}
+
+/// What is known of one subject.
+#[derive(Debug, Default)]
+struct Entry {
+    known: ArcSwap<Known>,
+    /// Held by whoever asks.
+    asking: Mutex<()>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Known {
+    schema: Option<Arc<Schema>>,
+    /// When it could not be had last, and why.
+    failed: Option<(Instant, String)>,
+}
+
+impl Known {
+    fn failed_lately(&self) -> Option<&str> {
+        self.failed.as_ref().filter(|(at, _)| at.elapsed() < ASK_AGAIN_AFTER).map(|(_, why)| why.as_str())
+    }
+}
+
+/// What makes two routes have one schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name {
+    subject: String,
+    version: Option<u32>,
+    kind: crate::schema::Kind,
+    message: Option<String>,
+}
+
+/// The registry.
+#[derive(Debug)]
+pub struct Registry {
+    client: Client,
+    refresh: Duration,
+    timeout: Duration,
+    entries: RwLock<HashMap<Name, Arc<Entry>>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Registry {
+    /// Nothing is asked yet.
+    ///
+    /// # Errors
+    /// The certificates can't be used.
+    pub fn new(config: &RegistryConfig, metrics: Arc<Metrics>) -> Result<Arc<Self>, ClientError> {
+        Ok(Arc::new(Self {
+            client: Client::new(config)?,
+            refresh: config.refresh,
+            timeout: config.timeout,
+            entries: RwLock::default(),
+            metrics,
+        }))
+    }
+
+    /// The schema for the values of `topic`. Waits only if it is not known yet, and until `deadline` at most.
+    ///
+    /// # Errors
+    /// The registry does not answer, has no such subject, or what it has can't be used.
+    pub async fn schema(
+        self: &Arc<Self>,
+        route: &RouteSchema,
+        topic: &TopicName,
+        deadline: Instant,
+    ) -> Result<Arc<Schema>, Unavailable> {
+        let name = Name {
+            subject: route.subject(topic),
+            version: route.version,
+            kind: route.kind,
+            message: route.record.clone(),
+        };
+        let unavailable = |why: String| Unavailable { subject: name.subject.clone(), why };
+        let entry = self.entry(&name).ok_or_else(|| {
+            unavailable(format!("{MAX_SUBJECTS} subjects are known, and there is no room for more"))
+        })?;
+        let known = entry.known.load();
+        if let Some(schema) = &known.schema {
+            let is_old = name.version.is_none() && schema.asked.elapsed() >= self.refresh;
+            if is_old && known.failed_lately().is_none() {
+                self.refresh_aside(&entry, &name);
+            }
+            return Ok(Arc::clone(schema));
+        }
+        if let Some(why) = known.failed_lately() {
+            return Err(unavailable(why.to_owned()));
+        }
+        drop(known);
+        // A task of its own: whoever goes away must not leave the others waiting for nothing.
+        let (registry, asked) = (Arc::clone(self), name.clone());
+        let asking = tokio::spawn(async move { registry.ask_once(&entry, &asked).await });
+        match tokio::time::timeout_at(deadline.into(), asking).await {
+            Ok(Ok(found)) => found.map_err(unavailable),
+            Ok(Err(_)) => Err(unavailable("the question broke off".to_owned())),
+            Err(_) => Err(unavailable("the registry has not answered in time".to_owned())),
+        }
+    }
+
+    fn entry(&self, name: &Name) -> Option<Arc<Entry>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get(name) {
+            return Some(Arc::clone(entry));
+        }
+        drop(entries);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX_SUBJECTS && !entries.contains_key(name) {
+            return None;
+        }
+        Some(Arc::clone(entries.entry(name.clone()).or_default()))
+    }
+
+    /// Asks, unless somebody else has meanwhile.
+    async fn ask_once(&self, entry: &Entry, name: &Name) -> Result<Arc<Schema>, String> {
+        let _asking = entry.asking.lock().await;
+        let known = entry.known.load_full();
+        match (&known.schema, known.failed_lately()) {
+            (Some(schema), _) => Ok(Arc::clone(schema)),
+            (None, Some(why)) => Err(why.to_owned()),
+            (None, None) => self.ask(entry, name).await,
+        }
+    }
+
+    /// Asks for the latest version again, while the one that is known goes on being used.
+    fn refresh_aside(self: &Arc<Self>, entry: &Arc<Entry>, name: &Name) {
+        let (registry, entry, name) = (Arc::clone(self), Arc::clone(entry), name.clone());
+        tokio::spawn(async move {
+            let Ok(_asking) = entry.asking.try_lock() else { return };
+            let known = entry.known.load_full();
+            let is_old =
+                known.schema.as_ref().is_some_and(|schema| schema.asked.elapsed() >= registry.refresh);
+            if is_old && known.failed_lately().is_none() {
+                // What went wrong is noted and logged; the schema that is known stays.
+                let _ = registry.ask(&entry, &name).await;
+            }
+        });
+    }
+
+    async fn ask(&self, entry: &Entry, name: &Name) -> Result<Arc<Schema>, String> {
+        let known = entry.known.load_full();
+        let found = tokio::time::timeout(self.timeout, self.find(name, known.schema.as_deref())).await;
+        let found =
+            found.unwrap_or_else(|_| Err(format!("the registry did not answer within {:?}", self.timeout)));
+        match found {
+            Ok(schema) => {
+                self.metrics.registry_asked(true);
+                let schema = Arc::new(schema);
+                if known.schema.as_ref().is_none_or(|before| before.id != schema.id) {
+                    let (id, version) = (schema.id, schema.version);
+                    tracing::info!(subject = name.subject, id, version, "schema in use");
+                }
+                entry.known.store(Arc::new(Known { schema: Some(Arc::clone(&schema)), failed: None }));
+                Ok(schema)
+            }
+            Err(why) => {
+                self.metrics.registry_asked(false);
+                let goes_on = known.schema.is_some();
+                tracing::warn!(
+                    subject = name.subject,
+                    reason = why,
+                    goes_on,
+                    "the schema registry does not give a schema that can be used"
+                );
+                let failed = Some((Instant::now(), why.clone()));
+                entry.known.store(Arc::new(Known { failed, ..Known::clone(&known) }));
+                Err(why)
+            }
+        }
+    }
+
+    async fn find(&self, name: &Name, known: Option<&Schema>) -> Result<Schema, String> {
+        let found = self.client.find(&name.subject, name.version).await.map_err(|error| error.to_string())?;
+        if found.kind != Some(name.kind) {
+            let kind = found.kind.map_or_else(|| "of a kind of its own".to_owned(), |kind| kind.to_string());
+            return Err(format!("the registry's schema is {kind}, and the route's {}", name.kind));
+        }
+        let compiled = match known {
+            // A schema with the same ID is the same schema.
+            Some(known) if known.id == found.id => Arc::clone(&known.compiled),
+            _ => {
+                let message = name.message.as_deref();
+                let compiled = Compiled::compile(name.kind, &found.text, &found.references, message);
+                Arc::new(compiled.map_err(|error| error.to_string())?)
+            }
+        };
+        let url = self.client.url_of(found.id);
+        Ok(Schema { id: found.id, version: found.version, url, compiled, asked: Instant::now() })
+    }
+}
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;
