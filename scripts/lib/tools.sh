@@ -35,12 +35,22 @@ has_make() { command -v make >/dev/null; }
 has_cmake() { command -v cmake >/dev/null; }
 has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 >/dev/null 2>&1; }
 has_maven() { command -v mvn >/dev/null; }
+has_javac() { has_java && javac -version >/dev/null 2>&1; }
 has_java() {
   # `openjdk version "17.0.15" ...`; Java 8 calls itself 1.8 and is rightly refused.
   local version
   version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p') || return 1
   [[ -n $version ]] && ((version >= 17))
 }
+
+has_go() {
+  # `go version go1.19.8 linux/amd64`: examples/go says what is the least.
+  local version
+  version=$(go version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p') || return 1
+  [[ -n $version ]] && ((version >= 19))
+}
+# Debian's python3 comes without what makes virtual environments.
+has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 want() { # want CHECK PACKAGE WORDS
   "$1" && return
@@ -59,7 +69,11 @@ want_build_tools() {
 }
 
 want_java() { want has_java default-jre-headless "Java 17 or later"; }
+# What has the compiler has the rest too.
+want_jdk() { want has_javac default-jdk-headless "a Java 17 compiler or later"; }
 want_maven() { want has_maven maven "maven"; }
+want_go() { want has_go golang-go "Go 1.19 or later"; }
+want_python() { want has_python python3-venv "Python 3.10 or later with its venv"; }
 
 install_wanted() {
   ((${#wanted[@]})) || return 0

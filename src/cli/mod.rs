@@ -10,6 +10,7 @@ mod draft;
 mod event;
 pub mod explain;
 pub mod providers;
+pub mod schemas;
 pub mod send;
 pub mod serve;
 mod snippet;
@@ -65,6 +66,8 @@ enum Command {
     Providers(providers::Providers),
     /// Say whether a captured request would be accepted, and if not, the likely cause.
     Explain(explain::Explain),
+    /// Compare the schemas of the configuration's routes with the schema registry, and register them.
+    Schemas(schemas::Schemas),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -99,6 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Send(send) => send::run(&send),
         Command::Providers(providers) => providers::run(&providers),
         Command::Explain(explain) => explain::run(&explain),
+        Command::Schemas(schemas) => schemas::run(&schemas),
         Command::Completions(completions) => completions::run(&completions),
     }
 }

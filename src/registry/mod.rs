@@ -238,7 +238,3 @@ impl Registry {
         Ok(Schema { id: found.id, version: found.version, url, compiled, asked: Instant::now() })
     }
 }
-
-#[cfg(test)]
-#[path = "registry_tests.rs"]
-mod tests;

@@ -25,6 +25,7 @@ mod mapping;
 mod providers;
 mod quarantine;
 mod refusals;
+mod registry;
 mod reload;
 mod shadow;
 mod shutdown;

@@ -35,7 +35,7 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 /// child's: `$$`, in the watcher too. The explicit `<&3` is needed because a shell gives background
 /// jobs an empty stdin. SIGHUP is what the kernel sends to the group when the test process ends and java is
 /// paused: java would take it for a request to end in its own time, the watcher must not die of it.
-const LEASH: &str = r#"
+pub(crate) const LEASH: &str = r#"
     dir=$1; shift
     exec 3<&0
     ( trap '' HUP; last_words=$(cat); kill -9 $$
@@ -229,7 +229,7 @@ impl Drop for Own {
 ///
 /// Not what binding port 0 gives: the kernel hands the same range to outgoing connections, so while
 /// the broker is down one of its clients could be given its port, and a restart would fail.
-fn free_ports() -> [u16; 2] {
+pub(crate) fn free_ports() -> [u16; 2] {
     const BELOW_EPHEMERAL: std::ops::Range<u64> = 12_000..32_000;
     let random_port = |attempt: u32| {
         let random = RandomState::new().hash_one(attempt);
@@ -294,7 +294,7 @@ fn properties(role: Role, dir: &Path, [port, controller_port]: [u16; 2]) -> Stri
 }
 
 /// The directory of the jars; downloaded by the first test that asks, if ever.
-fn kit() -> &'static Path {
+pub(crate) fn kit() -> &'static Path {
     static KIT: OnceLock<PathBuf> = OnceLock::new();
     KIT.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kafka-kit");

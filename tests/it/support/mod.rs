@@ -9,6 +9,7 @@ pub(crate) mod kafka;
 pub(crate) mod metrics;
 pub(crate) mod murmur2;
 pub(crate) mod provider;
+pub(crate) mod registry;
 pub(crate) mod scene;
 pub(crate) mod topics;
 pub(crate) mod volume;
