@@ -37,6 +37,7 @@ pub mod json;
 pub mod kafka;
 pub mod keys;
 pub mod pipeline;
+pub mod preflight;
 pub mod registry;
 pub mod reload;
 pub mod schema;

@@ -4,22 +4,62 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use clap::Args;
+
 use super::{ConfigFile, or_say_why, say, warn};
 use crate::config::units::{show_bytes, show_duration};
 use crate::config::{self, Authentication, CloudEventsMode, Config, KeyFrom, Source, Unmapped};
 use crate::expression::Expression;
 use crate::handshake::Asked;
 use crate::pipeline::extract::UNNAMED_TYPE;
+use crate::preflight::{self, Needs, Severity};
 use crate::topic::{Pattern, Target};
 
-pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    let config = match or_say_why(config::load(&file.config), "") {
+/// Checks a configuration file.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 it is right; 1 (--live) something that it needs is not there; 64 it is wrong."
+)]
+pub struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Ask the cluster, the schema registry and the certificates too: is everything there that the file needs, and may
+    /// the service write? Nothing is written to find out.
+    #[arg(long)]
+    live: bool,
+    /// With --live: print what is wrong as one JSON object.
+    #[arg(long, requires = "live")]
+    json: bool,
+}
+
+/// Everything that is wrong out there.
+fn live(config: &Config, as_json: bool) -> ExitCode {
+    let faults = preflight::run(&Needs::of(config), true);
+    if as_json {
+        let faults: Vec<_> = faults.iter().map(preflight::Fault::to_json).collect();
+        say(serde_json::json!({ "faults": faults }));
+    } else if faults.is_empty() {
+        say("\neverything that it needs is there");
+    } else {
+        say("");
+        faults.iter().for_each(|fault| say(fault.describe(&config.file)));
+    }
+    match faults.iter().any(|fault| fault.severity == Severity::Error) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    }
+}
+
+pub(super) fn run(check: &Check) -> ExitCode {
+    let config = match or_say_why(config::load(&check.file.config), "") {
         Ok(config) => config,
         Err(code) => return code,
     };
     warn(&config.file, &config.warnings);
-    say(describe(&config).trim_end());
-    ExitCode::SUCCESS
+    if !check.json {
+        say(describe(&config).trim_end());
+    }
+    if check.live { live(&config, check.json) } else { ExitCode::SUCCESS }
 }
 
 /// What is understood of a configuration. Never a secret, nor the value of a property that may be one.

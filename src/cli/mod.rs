@@ -15,6 +15,7 @@ pub mod send;
 pub mod serve;
 mod snippet;
 mod tail;
+pub mod topics;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -56,7 +57,7 @@ enum Command {
     /// Serve webhooks, as a configuration file says.
     Serve(ConfigFile),
     /// Check a configuration file and print what is understood of it. No secret is shown.
-    Check(ConfigFile),
+    Check(check::Check),
     /// Try everything out: an embedded broker, a source for every preset, and a sample event from each of the
     /// first five systems.
     Dev(dev::Dev),
@@ -66,6 +67,8 @@ enum Command {
     Providers(providers::Providers),
     /// Say whether a captured request would be accepted, and if not, the likely cause.
     Explain(explain::Explain),
+    /// Compare the cluster's topics with the configuration, and create and set them.
+    Topics(topics::Topics),
     /// Compare the schemas of the configuration's routes with the schema registry, and register them.
     Schemas(schemas::Schemas),
     /// Print a completion script for a shell.
@@ -97,11 +100,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve(file) => serve::run(&file),
-        Command::Check(file) => check::run(&file),
+        Command::Check(check) => check::run(&check),
         Command::Dev(dev) => dev::run(dev),
         Command::Send(send) => send::run(&send),
         Command::Providers(providers) => providers::run(&providers),
         Command::Explain(explain) => explain::run(&explain),
+        Command::Topics(topics) => topics::run(&topics),
         Command::Schemas(schemas) => schemas::run(&schemas),
         Command::Completions(completions) => completions::run(&completions),
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{ConfigFile, EXIT_CONFIGURATION, fail, or_say_why};
 use crate::app::App;
 use crate::config::{Config, Loaded, load_stable};
+use crate::preflight::{Needs, watch::Watch};
 use crate::reload::{Reloader, log_warnings};
 use crate::server::{self, Ended, ServeError};
 
@@ -45,6 +46,8 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
 }
 
 async fn serve(config: &Config, app: Arc<App>, reloader: Reloader) -> Result<Ended, ServeError> {
+    let preflight = Watch::start(&app, Needs::of(config)).map_err(ServeError::Reloading)?;
+    let reloader = reloader.telling(preflight);
     reloader.start(Arc::clone(&app)).map_err(ServeError::Reloading)?;
     let bound = server::bind(config).await?;
     server::serve(config, app, bound).await

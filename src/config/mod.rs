@@ -30,6 +30,7 @@ mod scheme;
 pub mod secret;
 mod source;
 mod source_handshake;
+pub mod topics;
 pub mod units;
 pub mod unproven;
 pub mod validate;
@@ -79,6 +80,8 @@ pub struct Config {
     pub schema_registry: Option<RegistryConfig>,
     /// The topic for what can't be read.
     pub dead_letter: TopicName,
+    /// How the topics should be.
+    pub topics: topics::Topics,
     /// The sources that are served.
     pub sources: Vec<Arc<Source>>,
     /// The names of those that are not.
@@ -90,6 +93,36 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every topic that is known to be needed, with each place that needs it, in the order of their names. Those that `{type}` will name are
+    /// among them only if the section `topics` names them.
+    #[must_use]
+    pub fn needed_topics(&self) -> Vec<(TopicName, Vec<topics::Need>)> {
+        let mut needed: std::collections::BTreeMap<TopicName, Vec<topics::Need>> = Default::default();
+        for source in &self.sources {
+            for need in &source.needs {
+                let needs = needed.entry(need.topic.clone()).or_default();
+                if !needs.contains(need) {
+                    needs.push(need.clone());
+                }
+            }
+            for topic in self.topics.named() {
+                if !needed.contains_key(topic)
+                    && let Some(pattern) = source.topics.leading_to(topic)
+                {
+                    let path = format!("sources.{}.topics.{pattern}", source.name);
+                    let need = topics::Need {
+                        topic: topic.clone(),
+                        largest_value: source.largest_value(),
+                        path,
+                        at: source.at,
+                    };
+                    needed.entry(topic.clone()).or_default().push(need);
+                }
+            }
+        }
+        needed.into_iter().collect()
+    }
+
     /// What librdkafka is to be set up with.
     #[must_use]
     pub fn producer(&self) -> ClientConfig {
@@ -178,6 +211,10 @@ pub struct Source {
     pub quarantine: Option<Arc<Quarantine>>,
     /// What it answers to requests that bring no event.
     pub handshakes: Handshakes,
+    /// The topics that it is known to need.
+    pub needs: Vec<topics::Need>,
+    /// Where it stands in the file.
+    pub at: Position,
     /// What it says about itself, which schemes sign and handshakes answer.
     pub account: Account,
 }

@@ -18,6 +18,7 @@ pub use super::raw_provider::{
 };
 use super::registry::RawRegistry;
 use super::schema_route::RawRoute;
+use super::topics::RawTopics;
 use super::unproven::{RawQuarantine, Verification};
 
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
@@ -32,6 +33,8 @@ pub struct RawConfig {
     /// librdkafka's own properties, by their own names. `bootstrap.servers` is required. Those that would
     /// break a promise (`acks`, `enable.idempotence`, ...) are refused.
     pub kafka: BTreeMap<String, RawProperty>,
+    /// How the topics should be, for `hookbridge topics` and the checks against the cluster.
+    pub topics: RawTopics,
     /// The schema registry, for routes with a `schema`.
     pub schema_registry: Option<RawRegistry>,
     /// The topic for verified events that cannot be read (no JSON, no type) or do not fit their schema. Default:

@@ -15,7 +15,7 @@ use super::scheme::Binding;
 use super::units::show_duration;
 use super::{
     Authentication, CloudEventsMode, NamedKey, RegistryConfig, Server, Source, account, coverage, keys,
-    named_key, preset, secret, source_handshake, unproven,
+    named_key, preset, secret, source_handshake, topics, unproven,
 };
 use crate::batch::Split;
 use crate::kafka::properties::{Properties, RECORD_OVERHEAD_BYTES};
@@ -69,7 +69,7 @@ pub(super) fn source(
         true => Some(Vec::new()),
         false => keys(check, path, raw, provider.as_ref(), common.env),
     };
-    let topics = topics(check, path, name, raw);
+    let topics = mapping(check, path, name, raw);
     let default_topic = TopicName::parse(&format!("webhooks.{name}")).ok();
     let max_body_bytes = max_body_bytes(check, path, raw, common);
     let split = split(check, path, raw.split.as_deref());
@@ -111,8 +111,12 @@ pub(super) fn source(
         report_only,
         quarantine,
         handshakes,
+        needs: Vec::new(),
+        at: check.position(path),
         account,
     };
+    let needs = topics::of_source(check, path, &source);
+    let source = Source { needs, ..source };
     dead_letters_apart(check, path, &source);
     schemas(check, path, &source, common.registry);
     warn_of(check, path, &source);
@@ -259,7 +263,7 @@ fn keys(
     (keys.len() == references.len()).then_some(keys)
 }
 
-fn topics(check: &mut Checker<'_>, path: &Path, name: &str, raw: &RawSource) -> Option<TopicMap> {
+fn mapping(check: &mut Checker<'_>, path: &Path, name: &str, raw: &RawSource) -> Option<TopicMap> {
     let at = path.key("topics");
     let mut entries = Vec::new();
     let mut faulty = false;

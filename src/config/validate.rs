@@ -13,7 +13,7 @@ use super::diagnostic::{Diagnostics, Path};
 use super::document::Document;
 use super::raw::{RawConfig, RawProperty, RawServer};
 use super::source::{self, Common};
-use super::{Config, Invalid, Server, registry, secret, unproven};
+use super::{Config, Invalid, Server, Source, registry, secret, topics, unproven};
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
 use crate::topic::TopicName;
 
@@ -81,6 +81,7 @@ fn config(
     let dead_letter = dead_letter(check, raw.dead_letter.as_deref());
     let body_timeout = raw.server.body_timeout.map(|duration| duration.0);
     let quarantine = unproven::section(check, raw.quarantine.as_ref());
+    let topics = topics::section(check, &raw.topics);
     let schema_registry = registry::section(check, raw.schema_registry.as_ref(), env);
     let registry = schema_registry.as_ref();
     let common = Common {
@@ -112,6 +113,16 @@ fn config(
         sources.extend(source::source(check, &path, name, raw, served_at, &common).map(Arc::new));
     }
     unproven::topics_apart(check, &sources);
+    for name in topics.named() {
+        let is_needed = |source: &Arc<Source>| {
+            source.topics.leading_to(name).is_some() || source.needs.iter().any(|need| need.topic == *name)
+        };
+        if !sources.is_empty() && !sources.iter().any(is_needed) {
+            let path = root.key("topics").key("named").key(name.as_str());
+            let message = "nothing is published to this topic".to_owned();
+            check.warn(&path, message, "correct its name, or take it out");
+        }
+    }
     unproven::unused_section(check, raw.quarantine.as_ref(), &sources);
     if sources.is_empty() && !check.has_error_below(&at) {
         check.missing(
@@ -129,6 +140,7 @@ fn config(
         kafka_at: check.position(&root.key("kafka")),
         dead_letter: dead_letter?,
         schema_registry,
+        topics,
         sources,
         disabled,
         warnings: Vec::new(),

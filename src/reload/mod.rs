@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::config::{self, Config, Loaded, Look};
+use crate::preflight::{Needs, watch::Watch};
 use fixed::Fixed;
 
 /// Between two looks at the files, and so at least the time in which a change must be complete: what two looks in a
@@ -50,13 +51,30 @@ pub struct Reloader {
     /// Since when it looks different every time.
     restless: Option<Instant>,
     failed: Option<Instant>,
+    /// Who looks whether what the configuration needs is there.
+    preflight: Option<Watch>,
 }
 
 impl Reloader {
     /// For the running configuration `config`, which was `read` from `file` and `files` when they looked so.
     #[must_use]
     pub fn new(file: PathBuf, config: &Config, files: Vec<PathBuf>, read: Option<Look>) -> Self {
-        Self { file, fixed: Fixed::of(config), files, read, changed: None, restless: None, failed: None }
+        Self {
+            file,
+            fixed: Fixed::of(config),
+            files,
+            read,
+            changed: None,
+            restless: None,
+            failed: None,
+            preflight: None,
+        }
+    }
+
+    /// Tells `preflight` of every configuration that is put in place.
+    #[must_use]
+    pub fn telling(self, preflight: Watch) -> Self {
+        Self { preflight: Some(preflight), ..self }
     }
 
     /// Starts: listens for SIGHUP from now on, which would otherwise end the process, and looks at the files until
@@ -165,7 +183,11 @@ impl Reloader {
             );
         }
         let sources = config.sources.len();
+        let needs = Needs::of(&config);
         app.put_sources_in_place(config.sources);
+        if let Some(preflight) = &self.preflight {
+            preflight.renew(needs);
+        }
         app.metrics().configuration_read(true);
         tracing::info!(config = config.file, sources, reason, "configuration reloaded");
     }

@@ -49,6 +49,7 @@ pub struct Metrics {
     schema_registry: Counter<u64>,
     generation: Arc<AtomicU64>,
     configuration: Arc<Configuration>,
+    preflight: Arc<[AtomicU64; 2]>,
 }
 
 /// What is known of the configuration that runs.
@@ -84,6 +85,23 @@ fn generation(meter: &Meter) -> Arc<AtomicU64> {
     generation
 }
 
+/// What the last look at the cluster and the registry found, by severity.
+fn preflight(meter: &Meter) -> Arc<[AtomicU64; 2]> {
+    let faults: Arc<[AtomicU64; 2]> = Arc::default();
+    let observed = Arc::clone(&faults);
+    meter
+        .u64_observable_gauge("hookbridge.preflight.faults")
+        .with_description("What is not as the configuration needs it: topics, rights, schemas, certificates")
+        .with_callback(move |observer| {
+            for (severity, count) in ["error", "warning"].into_iter().zip(observed.iter()) {
+                let of_severity = [KeyValue::new("hookbridge.severity", severity)];
+                observer.observe(count.load(Ordering::Relaxed), &of_severity);
+            }
+        })
+        .build();
+    faults
+}
+
 impl Metrics {
     /// All instruments, connected to a registry of their own.
     ///
@@ -96,6 +114,7 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
         let meter = provider.meter("hookbridge");
         let generation = generation(&meter);
+        let preflight = preflight(&meter);
         Ok(Arc::new(Self {
             request_duration: meter
                 .f64_histogram("http.server.request.duration")
@@ -157,6 +176,7 @@ impl Metrics {
                 "Requests by which a provider sees who is there, by what became of them",
             ),
             generation,
+            preflight,
             meter,
             _provider: provider,
             registry,
@@ -280,6 +300,13 @@ impl Metrics {
     /// A handshake was answered, or refused.
     pub(crate) fn handshake(&self, source: &Arc<str>, outcome: &'static str) {
         self.handshakes.add(1, &[of_source(source), KeyValue::new("hookbridge.outcome", outcome)]);
+    }
+
+    /// What the last look at the cluster and the registry found.
+    pub(crate) fn preflight(&self, errors: usize, warnings: usize) {
+        for (count, found) in self.preflight.iter().zip([errors, warnings]) {
+            count.store(found as u64, Ordering::Relaxed);
+        }
     }
 
     /// The schema registry was asked for a schema.
