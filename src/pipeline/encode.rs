@@ -17,8 +17,8 @@ use http::{HeaderMap, HeaderName};
 use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest as _, Sha256};
 
-use super::extract::Field;
-use super::route::{Content, Element, Placed, Routed};
+use super::extract::{Element, Field, MAX_NAME_OCTETS};
+use super::route::{Content, Placed, Routed};
 use super::several::Several;
 use super::source::Ticket;
 use crate::config::KeyFrom;
@@ -34,6 +34,9 @@ const TRACEPARENT: &str = "traceparent";
 /// The header of a record that holds the signed query of its request.
 pub(super) const QUERY: &str = "hookbridge_query";
 
+/// The header of a dead letter, and of what is in quarantine, that holds the path of its request.
+pub(super) const PATH: &str = "hookbridge_path";
+
 /// The longest value of a request header that is copied to the record, in octets.
 pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
 
@@ -48,6 +51,23 @@ pub struct Records {
     pub(super) ticket: Ticket,
     /// Never empty.
     pub(super) records: Several<Record>,
+}
+
+impl Records {
+    /// The same with one more header each.
+    pub(super) fn with_header(self, key: &str, value: &str) -> Self {
+        let Self { ticket, records } = self;
+        let records = records.map(|mut record| {
+            record.headers = record.headers.insert(header(key, value));
+            record
+        });
+        Self { ticket, records }
+    }
+
+    /// Topic and key of each, in their order.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (&TopicName, &ByteString)> {
+        self.records.as_slice().iter().map(|record| (&record.topic, &record.key))
+    }
 }
 
 /// One record.
@@ -115,9 +135,20 @@ fn record(common: &Common<'_>, placed: Placed) -> Record {
     if let Some(defect) = defect {
         headers = headers
             .insert(header("hookbridge_reason", defect.reason.as_str()))
-            .insert(header("hookbridge_detail", defect.detail.as_str()));
+            .insert(header("hookbridge_detail", defect.detail.as_str()))
+            .insert(header("hookbridge_received_at", &common.time))
+            .insert(header(PATH, ticket.source.path.as_str()));
+        if let Some(path) = &defect.fault_path {
+            headers = headers.insert(header("hookbridge_fault_path", path.as_str()));
+        }
+        if let Some(topic) = &defect.topic {
+            headers = headers.insert(header("hookbridge_topic", topic.as_str()));
+        }
     }
     headers = copied(common, element.is_some(), headers);
+    if defect.is_some() {
+        headers = naming(common, element.is_some(), headers);
+    }
     Record {
         key: key(ticket, message_id, data),
         value: data.clone(),
@@ -194,6 +225,26 @@ pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHe
     }
     if let Some(query) = common.query {
         headers = headers.insert(header(QUERY, query));
+    }
+    headers
+}
+
+/// The headers in which the ID and the type may stand, and which the scheme does not name: a dead letter is taken
+/// through again by them. Never a credential.
+fn naming(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
+    let source = &common.ticket.source;
+    let mut named: Vec<&HeaderName> = Vec::new();
+    for name in source.provider.headers_read().flatten() {
+        let is_there = !is_element && source.proof_headers().any(|other| other == name);
+        if is_there || is_credential(name) || *name == CONTENT_TYPE || named.contains(&name) {
+            continue;
+        }
+        named.push(name);
+        // Every element repeats it: see `MAX_CONTENT_TYPE`. No longer one can be an ID or a type anyway.
+        let most = if is_element { MAX_NAME_OCTETS } else { MAX_COPIED_HEADER };
+        if let Some(value) = common.request.get(name).filter(|value| value.len() <= most) {
+            headers = headers.insert(header(name.as_str(), value.as_bytes()));
+        }
     }
     headers
 }

@@ -12,7 +12,7 @@ use bytestring::ByteString;
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
-use super::places::{Json, Parts, Places};
+use super::places::{Json, Parts, Places, Unusable};
 use super::several::Several;
 use super::source::Ticket;
 use super::verify::Verified;
@@ -22,6 +22,7 @@ use crate::budget::ELEMENT_OVERHEAD_BYTES;
 use crate::config::Provider;
 use crate::expression::Expression;
 use crate::json::Pointer;
+use crate::topic::TopicName;
 
 pub use super::places::{Field, MAX_NAME_OCTETS};
 
@@ -60,6 +61,10 @@ pub struct Defect {
     pub(super) data: Bytes,
     pub(super) reason: Reason,
     pub(super) detail: String,
+    /// Where the fault is: a JSON Pointer into the data, or `header x`, `query x`, `form x`.
+    pub(super) fault_path: Option<String>,
+    /// Where the event would have gone.
+    pub(super) topic: Option<TopicName>,
 }
 
 impl Defect {
@@ -67,6 +72,12 @@ impl Defect {
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Writes the log line.
@@ -97,6 +108,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every one of them.
+    pub const ALL: [Self; 7] = [
+        Self::UnreadableBody,
+        Self::NotABatch,
+        Self::TooManyElements,
+        Self::UnusableMessageId,
+        Self::MissingEventType,
+        Self::UnusableEventType,
+        Self::TooManyTopics,
+    ];
+
     /// The text that consumers of the dead-letter topic match on.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -123,6 +145,17 @@ pub struct Extracted {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) found: Several<Found>,
+    /// Which element of a batch the one is that was found, if it is taken by itself.
+    pub(super) element: Option<Element>,
+}
+
+/// One element of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Element {
+    /// The first is 0.
+    pub index: usize,
+    /// How many the batch has.
+    pub count: usize,
 }
 
 /// Reads the events.
@@ -149,7 +182,19 @@ pub fn extract(verified: Verified) -> Result<Extracted, Rejection> {
             }
         }
     };
-    Ok(Extracted { ticket, uri, headers, found })
+    Ok(Extracted { ticket, uri, headers, found, element: None })
+}
+
+/// Reads an element of a batch that is taken by itself: its body is the element, and of the rest of the batch nothing
+/// is known. ID and type are what they would be if it came with the others.
+pub fn extract_element(verified: Verified, element: Element) -> Extracted {
+    let Received { ticket, headers, uri, body } = verified.into_request();
+    let signed = ticket.source.authentication.coverage();
+    let request = Parts { headers: &headers, query: uri.query(), body: &body, signed };
+    let reader = Reader::new(&ticket.source.provider, &request);
+    let rest = Bytes::new();
+    let found = reader.element(&Json::nothing(&rest), element.index, &body);
+    Extracted { ticket, uri, headers, found: Several::One(found), element: Some(element) }
 }
 
 /// The pure part: the parts of a request in, events and defects out.
@@ -201,17 +246,20 @@ impl<'a> Reader<'a> {
                 return Several::One(Err(self.no_batch(&NotABatch::Unreadable(error.to_string()))));
             }
         };
+        let read = |(index, element): (usize, &Bytes)| self.element(&body, index, element);
+        Several::Many(elements.iter().enumerate().map(read).collect())
+    }
+
+    /// One element of a batch as an event.
+    fn element(&self, body: &Json<'_>, index: usize, element: &Bytes) -> Found {
         let pointers: Vec<&Pointer> = self.places().filter_map(Expression::pointer).collect();
-        let read = |(index, element): (usize, Bytes)| {
-            let scanned = Json::scan(&element, &pointers);
-            let nothing = Json::nothing(&element);
-            let reading = self.reading(scanned.as_ref().unwrap_or(&nothing), &body, Some(index));
-            match &scanned {
-                Ok(_) => reading.event(),
-                Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
-            }
-        };
-        Several::Many(elements.into_iter().enumerate().map(read).collect())
+        let scanned = Json::scan(element, &pointers);
+        let nothing = Json::nothing(element);
+        let reading = self.reading(scanned.as_ref().unwrap_or(&nothing), body, Some(index));
+        match &scanned {
+            Ok(_) => reading.event(),
+            Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
+        }
     }
 
     /// The whole body as a dead letter.
@@ -222,7 +270,8 @@ impl<'a> Reader<'a> {
             NotABatch::TooMany => Reason::TooManyElements,
         };
         let nothing = Json::nothing(self.request.body);
-        self.reading(&nothing, &nothing, None).defect(reason, why.to_string())
+        let defect = self.reading(&nothing, &nothing, None).defect(reason, why.to_string());
+        Box::new(Defect { fault_path: why.fault_path(), ..*defect })
     }
 
     fn reading<'r>(&'r self, event: &'r Json<'r>, body: &'r Json<'r>, index: Option<usize>) -> Reading<'r> {
@@ -239,10 +288,16 @@ impl<'a> Reader<'a> {
                 _ => field,
             })
         });
-        Reading { message_id, event_type: self.event_type(&places), reader: self, data: event.document() }
+        Reading {
+            message_id,
+            event_type: self.event_type(&places),
+            is_whole: places.is_whole(),
+            reader: self,
+            data: event.document(),
+        }
     }
 
-    fn event_type(&self, places: &Places<'_>) -> Result<Option<Field>, String> {
+    fn event_type(&self, places: &Places<'_>) -> Result<Option<Field>, Unusable> {
         match self.type_places {
             [] => Ok(Some(Field::Signed(ByteString::from_static(UNNAMED_TYPE)))),
             of_type => Ok(places.first(of_type)?.map(|(field, _)| field)),
@@ -253,27 +308,31 @@ impl<'a> Reader<'a> {
 /// What was read of one event, good or bad.
 struct Reading<'a> {
     reader: &'a Reader<'a>,
-    message_id: Result<Option<Field>, String>,
-    event_type: Result<Option<Field>, String>,
+    message_id: Result<Option<Field>, Unusable>,
+    event_type: Result<Option<Field>, Unusable>,
+    is_whole: bool,
     /// The exact octets of the body, or the element.
     data: &'a Bytes,
 }
 
 impl Reading<'_> {
     fn event(self) -> Found {
-        let (reason, detail) = match (&self.message_id, &self.event_type) {
+        let (reason, Unusable { fault_path, why }) = match (&self.message_id, &self.event_type) {
             (Err(why), _) => (Reason::UnusableMessageId, why.clone()),
             (_, Err(why)) => (Reason::UnusableEventType, why.clone()),
             (_, Ok(None)) => {
-                let places: Vec<String> = self.reader.type_places.iter().map(Expression::to_string).collect();
-                (Reason::MissingEventType, format!("nothing stands at {}", places.join(" or ")))
+                let places = self.reader.type_places;
+                let names: Vec<String> = places.iter().map(Expression::to_string).collect();
+                let fault_path = places.first().and_then(|place| place.fault_path(self.is_whole));
+                let why = format!("nothing stands at {}", names.join(" or "));
+                (Reason::MissingEventType, Unusable { fault_path, why })
             }
             (Ok(_), Ok(Some(event_type))) => {
                 let event_type = event_type.clone();
                 return Ok(Event { event_type, data: self.data.clone(), message_id: self.id_or_hash() });
             }
         };
-        Err(self.defect(reason, detail))
+        Err(Box::new(Defect { fault_path, ..*self.defect(reason, why) }))
     }
 
     /// A defect keeps what was read.
@@ -284,6 +343,8 @@ impl Reading<'_> {
             message_id: self.id_or_hash(),
             reason,
             detail,
+            fault_path: None,
+            topic: None,
         })
     }
 

@@ -7,7 +7,7 @@
 use http::{HeaderMap, Uri};
 
 use super::Rejection;
-use super::extract::{Defect, Event, Extracted, Found, Reason};
+use super::extract::{Defect, Element, Event, Extracted, Found, Reason};
 use super::several::Several;
 use super::source::Ticket;
 use crate::config::{Source, Unmapped};
@@ -54,15 +54,6 @@ pub(super) struct Placed {
     pub(super) element: Option<Element>,
 }
 
-/// One element of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Element {
-    /// The first is 0.
-    pub(super) index: usize,
-    /// How many the batch has.
-    pub(super) count: usize,
-}
-
 /// What becomes a record.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -77,6 +68,11 @@ impl Routed {
             Content::Event(_) => None,
             Content::DeadLetter(defect) => Some(&**defect),
         })
+    }
+
+    /// How many records it becomes.
+    pub(super) fn len(&self) -> usize {
+        self.events.as_slice().len()
     }
 
     /// Logs and counts what does not go where its type says.
@@ -156,10 +152,10 @@ impl Empty {
 /// # Errors
 /// `Unroutable`.
 pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
-    let Extracted { ticket, uri, headers, found } = extracted;
+    let Extracted { ticket, uri, headers, found, element } = extracted;
     let source = &ticket.source;
     let (events, dropped) = match found {
-        Several::One(found) => match place(source, found, None)? {
+        Several::One(found) => match place(source, found, element)? {
             Some(placed) => (Several::One(placed), 0),
             None => return Ok(Route::Drop(Dropped { ticket, count: 1 })),
         },
@@ -188,7 +184,7 @@ fn place(source: &Source, found: Found, element: Option<Element>) -> Result<Opti
             Destination::Topic(topic) => (topic, Content::Event(event)),
             Destination::Drop => return Ok(None),
             Destination::TooManyTopics => {
-                (source.dead_letter.clone(), Content::DeadLetter(one_too_many(event)))
+                (source.dead_letter.clone(), Content::DeadLetter(one_too_many(source, event)))
             }
             Destination::Unmapped => match source.unmapped {
                 Unmapped::Topic => (source.default_topic.clone(), Content::Event(event)),
@@ -200,12 +196,15 @@ fn place(source: &Source, found: Found, element: Option<Element>) -> Result<Opti
     Ok(Some(Placed { topic, content, element }))
 }
 
-fn one_too_many(event: Event) -> Box<Defect> {
+fn one_too_many(source: &Source, event: Event) -> Box<Defect> {
+    let topic = source.topics.named_by(event.event_type.text());
     Box::new(Defect {
         message_id: event.message_id,
         event_type: Some(event.event_type),
         data: event.data,
         reason: Reason::TooManyTopics,
         detail: "event types have named as many topics as the source's max_topics allows".to_owned(),
+        fault_path: None,
+        topic,
     })
 }
