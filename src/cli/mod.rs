@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod dead_letters;
 pub mod dev;
 mod draft;
 mod event;
@@ -65,6 +66,8 @@ enum Command {
     Providers(providers::Providers),
     /// Say whether a captured request would be accepted, and if not, the likely cause.
     Explain(explain::Explain),
+    /// List, show and replay what went to the dead-letter topic, or is in quarantine.
+    DeadLetters(dead_letters::DeadLetters),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -87,7 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    let level = if matches!(cli.command, Command::Dev(_)) { LevelFilter::WARN } else { LevelFilter::INFO };
+    let level = if matches!(cli.command, Command::Dev(_) | Command::DeadLetters(_)) { LevelFilter::WARN } else { LevelFilter::INFO };
     let _flush_at_the_end = match crate::telemetry::logs::start(level) {
         Ok(flush) => flush,
         Err(why) => return fail(&why, ExitCode::from(EXIT_CONFIGURATION)),
@@ -99,6 +102,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Send(send) => send::run(&send),
         Command::Providers(providers) => providers::run(&providers),
         Command::Explain(explain) => explain::run(&explain),
+        Command::DeadLetters(dead_letters) => dead_letters::run(&dead_letters),
         Command::Completions(completions) => completions::run(&completions),
     }
 }
