@@ -90,7 +90,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    let level = if matches!(cli.command, Command::Dev(_) | Command::DeadLetters(_)) { LevelFilter::WARN } else { LevelFilter::INFO };
+    let level = if matches!(cli.command, Command::Dev(_) | Command::DeadLetters(_)) {
+        LevelFilter::WARN
+    } else {
+        LevelFilter::INFO
+    };
     let _flush_at_the_end = match crate::telemetry::logs::start(level) {
         Ok(flush) => flush,
         Err(why) => return fail(&why, ExitCode::from(EXIT_CONFIGURATION)),

@@ -21,6 +21,7 @@ use super::verify::{AsKept, NotAgain, TopicTrusted, Unrepeatable, Verified, veri
 use super::{Acknowledged, Rejection, body, confirm, encode, handshake, keys, produce, source};
 use crate::app::App;
 use crate::config::Source;
+use crate::expression::Expression;
 use crate::topic::TopicName;
 
 /// The header that says where a record was taken from: `topic/partition/offset`.
@@ -64,6 +65,9 @@ pub enum Now {
     Refused(Rejection),
     /// It can't be verified again.
     Unverifiable(Unrepeatable),
+    /// It is an element whose ID or type stands in the rest of its batch, which is not kept: its key would be another than
+    /// that of a fresh delivery.
+    Incomplete,
     /// It is a handshake, or asks for a subscription to be confirmed.
     NoEvent,
 }
@@ -112,6 +116,9 @@ async fn through(
     kept: Kept,
     trusted: Option<TopicTrusted>,
 ) -> Result<Now, Rejection> {
+    if kept.element.is_some() && source.split.is_some() && reads_whole_body(&source) {
+        return Ok(Now::Incomplete);
+    }
     let arrived = Arrival { monotonic: Instant::now(), wall: kept.received_at };
     let as_kept = AsKept { is_element: kept.element.is_some(), was_verified: kept.was_verified };
     let mut request = Request::new(Full::new(kept.body));
@@ -147,6 +154,11 @@ async fn through(
         records = records.with_header("hookbridge_verification", "not_repeated");
     }
     Ok(Now::Publish(Ready { records, dead }))
+}
+
+fn reads_whole_body(source: &Source) -> bool {
+    let places = source.provider.message_id.iter().chain(&source.provider.event_type);
+    places.flat_map(Expression::places).any(|place| place.body_pointer().is_some())
 }
 
 /// A batch's element is no batch; what is whole is read as ever.

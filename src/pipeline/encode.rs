@@ -17,7 +17,8 @@ use http::{HeaderMap, HeaderName};
 use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest as _, Sha256};
 
-use super::extract::{Element, Field, MAX_NAME_OCTETS};
+use super::dead_letter;
+use super::extract::{Element, Field};
 use super::route::{Content, Placed, Routed};
 use super::several::Several;
 use super::source::Ticket;
@@ -33,9 +34,6 @@ const TRACEPARENT: &str = "traceparent";
 
 /// The header of a record that holds the signed query of its request.
 pub(super) const QUERY: &str = "hookbridge_query";
-
-/// The header of a dead letter, and of what is in quarantine, that holds the path of its request.
-pub(super) const PATH: &str = "hookbridge_path";
 
 /// The longest value of a request header that is copied to the record, in octets.
 pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
@@ -91,10 +89,13 @@ pub fn encode(routed: Routed) -> Records {
 
 /// What all records of a request have in common.
 pub(super) struct Common<'a> {
-    ticket: &'a Ticket,
-    request: &'a HeaderMap,
-    query: Option<&'a str>,
-    time: String,
+    pub(super) ticket: &'a Ticket,
+    pub(super) request: &'a HeaderMap,
+    /// As it was sent, whether it is signed or not.
+    pub(super) whole_query: Option<&'a str>,
+    /// Where it is signed.
+    pub(super) query: Option<&'a str>,
+    pub(super) time: String,
     /// Where the request brings no trace of its own.
     new_trace: Option<String>,
 }
@@ -105,6 +106,7 @@ impl<'a> Common<'a> {
         Self {
             ticket,
             request,
+            whole_query: query,
             query: signed_query(ticket, query),
             time: humantime::format_rfc3339_millis(ticket.arrived.wall).to_string(),
             new_trace: trace.is_none().then(new_traceparent),
@@ -132,22 +134,9 @@ fn record(common: &Common<'_>, placed: Placed) -> Record {
     if !ticket.source.authentication.coverage().body {
         headers = headers.insert(header("hookbridge_body", "unsigned"));
     }
-    if let Some(defect) = defect {
-        headers = headers
-            .insert(header("hookbridge_reason", defect.reason.as_str()))
-            .insert(header("hookbridge_detail", defect.detail.as_str()))
-            .insert(header("hookbridge_received_at", &common.time))
-            .insert(header(PATH, ticket.source.path.as_str()));
-        if let Some(path) = &defect.fault_path {
-            headers = headers.insert(header("hookbridge_fault_path", path.as_str()));
-        }
-        if let Some(topic) = &defect.topic {
-            headers = headers.insert(header("hookbridge_topic", topic.as_str()));
-        }
-    }
     headers = copied(common, element.is_some(), headers);
-    if defect.is_some() {
-        headers = naming(common, element.is_some(), headers);
+    if let Some(defect) = defect {
+        headers = dead_letter::headers(common, defect, element.is_some(), headers);
     }
     Record {
         key: key(ticket, message_id, data),
@@ -225,26 +214,6 @@ pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHe
     }
     if let Some(query) = common.query {
         headers = headers.insert(header(QUERY, query));
-    }
-    headers
-}
-
-/// The headers in which the ID and the type may stand, and which the scheme does not name: a dead letter is taken
-/// through again by them. Never a credential.
-fn naming(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
-    let source = &common.ticket.source;
-    let mut named: Vec<&HeaderName> = Vec::new();
-    for name in source.provider.headers_read().flatten() {
-        let is_there = !is_element && source.proof_headers().any(|other| other == name);
-        if is_there || is_credential(name) || *name == CONTENT_TYPE || named.contains(&name) {
-            continue;
-        }
-        named.push(name);
-        // Every element repeats it: see `MAX_CONTENT_TYPE`. No longer one can be an ID or a type anyway.
-        let most = if is_element { MAX_NAME_OCTETS } else { MAX_COPIED_HEADER };
-        if let Some(value) = common.request.get(name).filter(|value| value.len() <= most) {
-            headers = headers.insert(header(name.as_str(), value.as_bytes()));
-        }
     }
     headers
 }

@@ -10,6 +10,7 @@
 pub mod again;
 pub mod body;
 pub mod confirm;
+mod dead_letter;
 pub mod encode;
 pub mod extract;
 pub mod handshake;

@@ -15,7 +15,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Rejection;
 use super::body::Received;
-use super::encode::{MAX_COPIED_HEADER, PATH, QUERY, header, is_credential, received_ms, signed_query};
+use super::dead_letter::PATH;
+use super::encode::{MAX_COPIED_HEADER, QUERY, header, is_credential, received_ms, signed_query};
 use super::verify::Suspect;
 use crate::allowance::Exceeded;
 use crate::app::App;

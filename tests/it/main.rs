@@ -7,6 +7,7 @@ mod batches;
 mod broker_loss;
 mod commands;
 mod dead_letter_commands;
+mod dead_letter_refusals;
 mod dead_letters;
 mod delivery;
 mod dev;

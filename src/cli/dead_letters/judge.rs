@@ -23,17 +23,29 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It goes where it belongs: topics and keys of its records, and how many more of its elements stay dead letters.
-    Published { to: Vec<(String, String)>, dead: usize },
-    StillDead { reason: &'static str, detail: String },
+    Published {
+        to: Vec<(String, String)>,
+        dead: usize,
+    },
+    StillDead {
+        reason: &'static str,
+        detail: String,
+    },
     Dropped,
-    Refused { code: &'static str, detail: String },
+    Refused {
+        code: &'static str,
+        detail: String,
+    },
     Unverifiable(String),
     UnknownSource(String),
     /// The record is none that hookbridge has written.
     Unusable(String),
     NoEvent,
     /// Kafka refuses it for good.
-    Failed { code: &'static str, detail: String },
+    Failed {
+        code: &'static str,
+        detail: String,
+    },
 }
 
 impl Outcome {
@@ -137,6 +149,9 @@ impl<'a> Judge<'a> {
                 Judged::Settled(Outcome::Refused { code: why.code(), detail: why.to_string() })
             }
             Now::Unverifiable(why) => Judged::Settled(Outcome::Unverifiable(why.to_string())),
+            Now::Incomplete => Judged::Settled(Outcome::Unusable(
+                "its ID or type stands in the rest of its batch, which is not kept".to_owned(),
+            )),
             Now::NoEvent => Judged::Settled(Outcome::NoEvent),
         })
     }
@@ -149,7 +164,9 @@ impl<'a> Judge<'a> {
         let deadline = Instant::now() + ROOM_WITHIN;
         loop {
             match self.judge(letter).await {
-                Err(Rejection::Overloaded) if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
+                Err(Rejection::Overloaded) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_EVERY).await
+                }
                 judged => return judged,
             }
         }
@@ -165,9 +182,8 @@ impl<'a> Judge<'a> {
         if self.config.disabled.iter().any(|disabled| disabled == name) {
             return Err(format!("the source `{}` is disabled", super::letter::clean(name)));
         }
-        letter
-            .path()
-            .and_then(|path| self.app.source_at(path))
-            .ok_or_else(|| format!("there is no source `{}`, nor one at its path", super::letter::clean(name)))
+        letter.path().and_then(|path| self.app.source_at(path)).ok_or_else(|| {
+            format!("there is no source `{}`, nor one at its path", super::letter::clean(name))
+        })
     }
 }

@@ -109,8 +109,10 @@ impl Letter {
         let mut headers = HeaderMap::new();
         let of_request = |name: &str| !name.starts_with("ce_") && !name.starts_with("hookbridge_");
         for (name, value) in self.headers.iter().filter(|(name, _)| of_request(name)) {
-            let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
-            let (name, value) = parsed.ok_or_else(|| format!("its header `{}` is none of HTTP", clean(name)))?;
+            let parsed =
+                HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
+            let (name, value) =
+                parsed.ok_or_else(|| format!("its header `{}` is none of HTTP", clean(name)))?;
             headers.try_append(name, value).map_err(|_| "it has too many headers")?;
         }
         Ok(headers)

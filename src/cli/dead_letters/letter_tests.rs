@@ -9,7 +9,10 @@ fn letter(headers: &[(&str, &str)]) -> Letter {
         offset: 7,
         timestamp_ms: Some(1_767_225_600_250),
         key: b"k".to_vec(),
-        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
         value: Bytes::from_static(b"{}"),
     }
 }

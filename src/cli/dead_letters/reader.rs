@@ -166,7 +166,9 @@ impl Reader {
         offsets
             .add_partition_offset(self.topic.as_str(), partition, Offset::Offset(next))
             .and_then(|()| self.consumer.commit(&offsets, CommitMode::Sync))
-            .map_err(|error| format!("offset {next} of partition {partition} could not be committed: {error}"))
+            .map_err(|error| {
+                format!("offset {next} of partition {partition} could not be committed: {error}")
+            })
     }
 
     fn cannot(&self, error: KafkaError) -> String {

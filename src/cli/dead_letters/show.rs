@@ -117,12 +117,7 @@ fn now(judge: &Judge<'_>, letter: &Letter) -> Result<(String, Value), String> {
 }
 
 fn whole(letter: &Letter, now: &str) -> String {
-    let mut text = format!(
-        "{} {}\n  key      {}\n",
-        letter.topic,
-        letter.place(),
-        clean_octets(&letter.key)
-    );
+    let mut text = format!("{} {}\n  key      {}\n", letter.topic, letter.place(), clean_octets(&letter.key));
     for (name, value) in &letter.headers {
         text.push_str(&format!("  header   {}: {}\n", clean(name), clean_octets(value)));
     }
