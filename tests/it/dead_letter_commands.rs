@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -14,6 +16,7 @@ use super::support::http::Connection;
 use super::support::scene::{Plan, SECRET, Scene};
 use super::support::topics;
 use super::support::unique;
+use super::support::wait::{SOON, eventually};
 
 /// A configuration beside that of the scene's bridge: mended, or wrong in another way.
 pub(super) struct Mended {
@@ -224,6 +227,23 @@ fn once_the_configuration_is_mended_a_replay_lands_where_it_belongs() {
     let drop = Mended::of(&scene, BY_KIND, "    topics: { a.b: { drop: true } }\n");
     assert_eq!(drop.replayed(&["--from-beginning"]), ["dropped"; 3]);
     assert_eq!(scene.records().len(), 3);
+}
+
+/// A topic that was made anew has not been dealt with, whatever was committed for its name.
+#[test]
+fn offsets_beyond_the_end_are_none() {
+    let scene = without_type(1);
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &scene.bootstrap)
+        .set("group.id", &scene.source)
+        .create()
+        .expect("a consumer");
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(&scene.dead_letter, 0, Offset::Offset(7)).expect("an offset");
+    eventually(SOON, "the offset is committed", || consumer.commit(&offsets, CommitMode::Sync).ok());
+    let mended = Mended::of(&scene, BY_KIND, "");
+    assert_eq!(mended.replayed(&["--group", &scene.source]), ["replayed"]);
+    assert_eq!(mended.replayed(&["--group", &scene.source]), [""; 0]);
 }
 
 #[test]

@@ -107,7 +107,10 @@ impl Reader {
             .map_err(|error| format!("kafka does not say what the consumer group has committed: {error}"))?;
         for span in spans {
             let found = committed.find_partition(self.topic.as_str(), span.partition);
-            if let Some(Offset::Offset(offset)) = found.map(|found| found.offset()) {
+            if let Some(Offset::Offset(offset)) = found.map(|found| found.offset())
+                // Beyond the end: of a topic that was there before this one. Twice is better than never.
+                && offset <= span.to
+            {
                 span.from = span.from.max(offset);
             }
         }
@@ -172,6 +175,18 @@ impl Reader {
     }
 
     fn cannot(&self, error: KafkaError) -> String {
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut};
+        let is_away = matches!(
+            error.rdkafka_error_code(),
+            Some(AllBrokersDown | BrokerTransportFailure | OperationTimedOut)
+        );
+        if is_away {
+            return format!(
+                "the topic {} can't be read: kafka does not answer ({error}); see to `bootstrap.servers` and what \
+                 secures the connection",
+                self.topic
+            );
+        }
         format!("the topic {} can't be read: {error}", self.topic)
     }
 }

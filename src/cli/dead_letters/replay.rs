@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 
 use super::judge::{Judge, Judged, Outcome};
 use super::letter::{Letter, clean, clean_octets};
-use super::reader::Reader;
+use super::reader::{Reader, Span};
 use super::{Selection, ended, load, unusable};
 use crate::app::App;
 use crate::cli::{ConfigFile, say};
@@ -70,15 +70,32 @@ pub(super) fn run(replay: &Replay) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    // First, so that a topic or a Kafka that is not there is all that is said.
+    let group = group(replay);
+    let (reader, spans) = match what_is_to_do(replay, &config, &group) {
+        Ok(to_do) => to_do,
+        Err(why) => return ended(Err(why)),
+    };
     let app = match App::new(&config) {
         Ok(app) => app,
         Err(error) => return unusable(&error),
     };
     let judge = Judge::new(app, &config, replay.accept_unverifiable);
-    let done = through(replay, &config, &judge);
+    let done = through(replay, &judge, &reader, spans, &group);
     // librdkafka may take any time to end its threads, and the process is about to end them all.
     std::mem::forget(judge);
     ended(done)
+}
+
+/// From where the group's last run ended, to the topic's present end.
+fn what_is_to_do(replay: &Replay, config: &Config, group: &str) -> Result<(Reader, Vec<Span>), String> {
+    let selection = &replay.selection;
+    let reader = Reader::new(config, selection.topic(config), group)?;
+    let mut spans = selection.spans(&reader)?;
+    if !replay.from_beginning && selection.from_offset.is_none() {
+        reader.go_on(&mut spans)?;
+    }
+    Ok((reader, spans))
 }
 
 /// What the asynchronous part runs in. One thread: tasks begin in the order in which they were spawned, and so the records of
@@ -90,20 +107,19 @@ pub(super) fn runtime() -> Result<Runtime, String> {
         .map_err(|error| format!("the async runtime can't be started: {error}"))
 }
 
-fn through(replay: &Replay, config: &Config, judge: &Judge<'_>) -> Result<ExitCode, String> {
-    let selection = &replay.selection;
-    let group = group(replay);
-    let reader = Reader::new(config, selection.topic(config), &group)?;
-    let mut spans = selection.spans(&reader)?;
-    if !replay.from_beginning && selection.from_offset.is_none() {
-        reader.go_on(&mut spans)?;
-    }
+fn through(
+    replay: &Replay,
+    judge: &Judge<'_>,
+    reader: &Reader,
+    spans: Vec<Span>,
+    group: &str,
+) -> Result<ExitCode, String> {
     let runtime = runtime()?;
     if !replay.dry_run {
         runtime.block_on(ready(&judge.app))?;
     }
     let total = spans.iter().map(|span| span.to.saturating_sub(span.from).max(0)).sum();
-    let mut run = Run::new(replay, judge, &reader, &runtime, total);
+    let mut run = Run::new(replay, judge, reader, &runtime, total);
     let mut stopped = None;
     for span in spans {
         let read = reader.read(span, |letter| run.take(letter)).and_then(|read| run.settle().map(|()| read));
@@ -117,7 +133,7 @@ fn through(replay: &Replay, config: &Config, judge: &Judge<'_>) -> Result<ExitCo
             }
         }
     }
-    run.summary(&group, stopped.as_deref());
+    run.summary(group, stopped.as_deref());
     match stopped {
         Some(why) => Err(format!("{why}; the replay stopped, and goes on from there when it is run again")),
         None if run.count("failed") > 0 => Ok(ExitCode::FAILURE),
