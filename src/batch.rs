@@ -83,6 +83,20 @@ impl Split {
     }
 }
 
+impl NotABatch {
+    /// Where the list should be (a JSON Pointer), where that is what is wrong.
+    #[must_use]
+    pub fn fault_path(&self) -> Option<String> {
+        match self {
+            Self::NoList(split) => Some(match split.segments.is_empty() {
+                true => String::new(),
+                false => split.to_string(),
+            }),
+            Self::Unreadable(_) | Self::TooMany => None,
+        }
+    }
+}
+
 impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.segments.is_empty() {

@@ -91,6 +91,20 @@ impl Expression {
         }
     }
 
+    /// Where it stands, for machines: a JSON Pointer into the event, or `header x`, `query x`, `form x`; the first place,
+    /// if there are several. None where it stands outside of the event's data: in the rest of a batch's body.
+    #[must_use]
+    pub fn fault_path(&self, is_whole: bool) -> Option<String> {
+        match self {
+            Self::Header(names) => names.first().map(|name| format!("header {name}")),
+            Self::Json(pointer) => Some(pointer.to_string()),
+            Self::Body(pointer) => is_whole.then(|| pointer.to_string()),
+            Self::Query(name) => Some(format!("query {name}")),
+            Self::Form(name) => Some(format!("form {name}")),
+            Self::Join { parts, .. } => parts.first()?.fault_path(is_whole),
+        }
+    }
+
     /// Whether, in a body that the source splits, it is the same for every element.
     #[must_use]
     pub fn is_of_request(&self) -> bool {

@@ -316,6 +316,17 @@ impl TopicMap {
         Some(named.entry(event_type.to_owned()).or_insert(name).clone())
     }
 
+    /// The topic that `event_type` would name if as many could be named as there are types; none if a pattern says
+    /// nothing of it.
+    #[must_use]
+    pub fn named_by(&self, event_type: &str) -> Option<TopicName> {
+        match self.target(event_type)? {
+            Target::Drop => None,
+            Target::Topic(Pattern::Fixed(name), _) => Some(name.clone()),
+            Target::Topic(Pattern::PerType(template), _) => Some(template.fill(event_type)),
+        }
+    }
+
     /// The pattern by which an event can go to `topic`, if there is one: to keep a topic apart from the mapping.
     #[must_use]
     pub fn leading_to(&self, topic: &TopicName) -> Option<String> {

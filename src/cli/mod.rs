@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod dead_letters;
 pub mod dev;
 mod draft;
 mod event;
@@ -71,6 +72,8 @@ enum Command {
     Topics(topics::Topics),
     /// Compare the schemas of the configuration's routes with the schema registry, and register them.
     Schemas(schemas::Schemas),
+    /// List, show and replay what went to the dead-letter topic, or is in quarantine.
+    DeadLetters(dead_letters::DeadLetters),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -93,7 +96,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    let level = if matches!(cli.command, Command::Dev(_)) { LevelFilter::WARN } else { LevelFilter::INFO };
+    let level = if matches!(cli.command, Command::Dev(_) | Command::DeadLetters(_)) {
+        LevelFilter::WARN
+    } else {
+        LevelFilter::INFO
+    };
     let _flush_at_the_end = match crate::telemetry::logs::start(level) {
         Ok(flush) => flush,
         Err(why) => return fail(&why, ExitCode::from(EXIT_CONFIGURATION)),
@@ -107,6 +114,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(explain) => explain::run(&explain),
         Command::Topics(topics) => topics::run(&topics),
         Command::Schemas(schemas) => schemas::run(&schemas),
+        Command::DeadLetters(dead_letters) => dead_letters::run(&dead_letters),
         Command::Completions(completions) => completions::run(&completions),
     }
 }

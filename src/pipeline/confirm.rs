@@ -56,6 +56,12 @@ pub async fn confirm(app: &App, verified: Verified) -> Result<ControlFlow<Confir
     Ok(ControlFlow::Break(Confirmed { source: Arc::clone(source) }))
 }
 
+/// Whether the request asks for a subscription to be confirmed, and so brings no event.
+pub(super) fn is_asked(verified: &Verified) -> bool {
+    let request = verified.request();
+    request.ticket.source.confirm_subscriptions && url(&request.body).is_some()
+}
+
 fn url(body: &[u8]) -> Option<String> {
     let message = sns::read(body).ok()?;
     message.subscribe_url.filter(|_| message.kind == Kind::SubscriptionConfirmation)

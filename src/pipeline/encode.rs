@@ -20,9 +20,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::Rejection;
 use super::cloudevents::{self, Attributes};
+use super::dead_letter;
 use super::decode;
-use super::extract::{Defect, Event, Field};
-use super::route::{Content, Element, Placed, Routed};
+use super::extract::{Element, Event, Field, Reason};
+use super::route::{Content, Placed, Routed};
 use super::schemas::{self, Fitted, Framed};
 use super::several::Several;
 use super::source::Ticket;
@@ -54,6 +55,25 @@ pub struct Records {
     pub(super) ticket: Ticket,
     /// Never empty.
     pub(super) records: Several<Record>,
+    /// What is wrong with those that became dead letters because they do not fit their schema.
+    pub(super) misfits: Vec<(Reason, String)>,
+}
+
+impl Records {
+    /// The same with one more header each.
+    pub(super) fn with_header(self, key: &str, value: &str) -> Self {
+        let Self { ticket, records, misfits } = self;
+        let records = records.map(|mut record| {
+            record.headers = record.headers.insert(header(key, value));
+            record
+        });
+        Self { ticket, records, misfits }
+    }
+
+    /// Topic and key of each, in their order.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (&TopicName, &ByteString)> {
+        self.records.as_slice().iter().map(|record| (&record.topic, &record.key))
+    }
 }
 
 /// One record.
@@ -73,9 +93,9 @@ pub struct Record {
 /// `RegistryUnavailable`.
 pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
     let Routed { ticket, uri, headers, body, is_undone, events, .. } = routed;
-    let events = match events.as_slice().iter().any(|placed| placed.schema.is_some()) {
+    let (events, misfits) = match events.as_slice().iter().any(|placed| placed.schema.is_some()) {
         true => schemas::fit(app, &ticket, &body, events).await?,
-        false => events.map(Fitted::as_it_is),
+        false => (events.map(Fitted::as_it_is), Vec::new()),
     };
     let common = Common { is_undone, ..Common::of(&ticket, &headers, uri.query()) };
     let records = match events {
@@ -90,7 +110,7 @@ pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
             Several::Many(records)
         }
     };
-    Ok(Records { ticket, records })
+    Ok(Records { ticket, records, misfits })
 }
 
 /// What was signed, as a record of its own, if the route says so.
@@ -108,9 +128,12 @@ fn twin(common: &Common<'_>, placed: &Placed, body: &Bytes) -> Option<Record> {
 /// What all records of a request have in common.
 #[derive(Clone)]
 pub(super) struct Common<'a> {
-    ticket: &'a Ticket,
-    request: &'a HeaderMap,
-    query: Option<&'a str>,
+    pub(super) ticket: &'a Ticket,
+    pub(super) request: &'a HeaderMap,
+    /// As it was sent, whether it is signed or not.
+    pub(super) whole_query: Option<&'a str>,
+    /// Where it is signed.
+    pub(super) query: Option<&'a str>,
     /// The request's content-encoding.
     encoding: Option<HeaderValue>,
     /// Whether that of a body which is one event has been undone.
@@ -126,6 +149,7 @@ impl<'a> Common<'a> {
         Self {
             ticket,
             request,
+            whole_query: query,
             query: signed_query(ticket, query),
             encoding: decode::header_of(request),
             is_undone: false,
@@ -168,9 +192,6 @@ fn record(common: &Common<'_>, placed: Placed, framed: Option<Framed>, body: &By
     if !ticket.source.authentication.coverage().body {
         headers = headers.insert(header("hookbridge_body", "unsigned"));
     }
-    if let Some(defect) = defect {
-        headers = with_defect(common, defect, headers);
-    }
     let value = match (envelope, framed) {
         (Some(envelope), _) => {
             headers = with_media_type(common, Shape { is_element, form: Form::Envelope }, headers);
@@ -193,6 +214,9 @@ fn record(common: &Common<'_>, placed: Placed, framed: Option<Framed>, body: &By
         }
     };
     headers = copied(common, is_element, headers);
+    if let Some(defect) = defect {
+        headers = dead_letter::headers(common, defect, is_element, headers);
+    }
     Record {
         key: key(ticket, named.message_id, data),
         value,
@@ -200,21 +224,6 @@ fn record(common: &Common<'_>, placed: Placed, framed: Option<Framed>, body: &By
         topic,
         headers,
     }
-}
-
-/// What is wrong with a dead letter, and what another look at it needs.
-fn with_defect(common: &Common<'_>, defect: &Defect, mut headers: OwnedHeaders) -> OwnedHeaders {
-    headers = headers
-        .insert(header("hookbridge_reason", defect.reason.as_str()))
-        .insert(header("hookbridge_detail", defect.detail.as_str()))
-        .insert(header("hookbridge_path", common.ticket.source.path.as_str()));
-    if let Some(path) = &defect.fault_path {
-        headers = headers.insert(header("hookbridge_fault_path", path.as_str()));
-    }
-    if let Some(topic) = &defect.topic {
-        headers = headers.insert(header("hookbridge_topic", topic.as_str()));
-    }
-    headers
 }
 
 pub(super) fn header<'a, V: ?Sized>(key: &'a str, value: &'a V) -> Header<'a, &'a V> {

@@ -12,11 +12,13 @@ use bytestring::ByteString;
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
+use super::Received;
 use super::Rejection;
 use super::decode::{Decoded, Plain};
-use super::places::{Json, Parts, Places};
+use super::places::{Json, Parts, Places, Unusable};
 use super::several::Several;
 use super::source::Ticket;
+use super::verify::Verified;
 use crate::batch::NotABatch;
 use crate::budget::ELEMENT_OVERHEAD_BYTES;
 use crate::config::Provider;
@@ -65,9 +67,9 @@ pub struct Defect {
     pub(super) data: Bytes,
     pub(super) reason: Reason,
     pub(super) detail: String,
-    /// Where in the data, as a JSON Pointer, if it is known.
+    /// Where the fault is: a JSON Pointer into the data, or `header x`, `query x`, `form x`.
     pub(super) fault_path: Option<String>,
-    /// Where the event would have gone, if it is known.
+    /// Where the event would have gone.
     pub(super) topic: Option<TopicName>,
 }
 
@@ -95,6 +97,12 @@ impl Defect {
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Writes the log line.
@@ -129,6 +137,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every one of them.
+    pub const ALL: [Self; 9] = [
+        Self::UnreadableBody,
+        Self::UndecodableBody,
+        Self::NotABatch,
+        Self::TooManyElements,
+        Self::UnusableMessageId,
+        Self::MissingEventType,
+        Self::UnusableEventType,
+        Self::SchemaMismatch,
+        Self::TooManyTopics,
+    ];
+
     /// The text that consumers of the dead-letter topic match on.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -161,6 +182,17 @@ pub struct Extracted {
     /// Whether a body that is one event is published without its content-encoding. Elements of a batch always are.
     pub(super) is_undone: bool,
     pub(super) found: Several<Found>,
+    /// Which element of a batch the one is that was found, if it is taken by itself.
+    pub(super) element: Option<Element>,
+}
+
+/// One element of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Element {
+    /// The first is 0.
+    pub index: usize,
+    /// How many the batch has.
+    pub count: usize,
 }
 
 /// Reads the events.
@@ -178,7 +210,7 @@ pub fn extract(decoded: Decoded) -> Result<Extracted, Rejection> {
     let is_undone = matches!(plain, Plain::Undone(_)) && source.decompress;
     if let (Plain::Unreadable(why), true) = (&plain, reader.reads_body() || source.needs_plain_body()) {
         let found = Several::One(Err(reader.undecodable(why)));
-        return Ok(Extracted { ticket, uri, headers, body, is_undone, found });
+        return Ok(Extracted { ticket, uri, headers, body, is_undone, found, element: None });
     }
     let found = match source.split.as_ref().map(|split| split.elements(readable)) {
         None => Several::One(reader.whole()),
@@ -194,7 +226,20 @@ pub fn extract(decoded: Decoded) -> Result<Extracted, Rejection> {
             }
         }
     };
-    Ok(Extracted { ticket, uri, headers, body, is_undone, found })
+    Ok(Extracted { ticket, uri, headers, body, is_undone, found, element: None })
+}
+
+/// Reads an element of a batch that is taken by itself: its body is the element, and of the rest of the batch nothing
+/// is known. ID and type are what they would be if it came with the others.
+pub fn extract_element(verified: Verified, element: Element) -> Extracted {
+    let Received { ticket, headers, uri, body } = verified.into_request();
+    let signed = ticket.source.authentication.coverage();
+    let request = Parts { headers: &headers, query: uri.query(), body: &body, signed };
+    let reader = Reader::new(&ticket.source.provider, &request);
+    let rest = Bytes::new();
+    let found = reader.element(&Json::nothing(&rest), element.index, &body);
+    let found = Several::One(found);
+    Extracted { ticket, uri, headers, body, is_undone: false, found, element: Some(element) }
 }
 
 /// The pure part: the parts of a request in, events and defects out.
@@ -279,18 +324,21 @@ impl<'a> Reader<'a> {
                 return Several::One(Err(self.no_batch(&NotABatch::Unreadable(error.to_string()))));
             }
         };
+        let read = |(index, element): (usize, &Bytes)| self.element(&body, index, element);
+        Several::Many(elements.iter().enumerate().map(read).collect())
+    }
+
+    /// One element of a batch as an event.
+    fn element(&self, body: &Json<'_>, index: usize, element: &Bytes) -> Found {
         let pointers = self.pointers(Expression::pointer);
-        let read = |(index, element): (usize, Bytes)| {
-            let scanned = pointers.scan(&element);
-            let nothing = Json::nothing(&element);
-            let json = scanned.as_ref().unwrap_or(&nothing);
-            let reading = self.reading(json, &body, Some(index), (&element, &element));
-            match &scanned {
-                Ok(_) => reading.event(),
-                Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
-            }
-        };
-        Several::Many(elements.into_iter().enumerate().map(read).collect())
+        let scanned = pointers.scan(element);
+        let nothing = Json::nothing(element);
+        let json = scanned.as_ref().unwrap_or(&nothing);
+        let reading = self.reading(json, body, Some(index), (element, element));
+        match &scanned {
+            Ok(_) => reading.event(),
+            Err(error) => Err(reading.defect(Reason::UnreadableBody, error.to_string())),
+        }
     }
 
     /// The whole body as a dead letter.
@@ -301,7 +349,9 @@ impl<'a> Reader<'a> {
             NotABatch::TooMany => Reason::TooManyElements,
         };
         let nothing = Json::nothing(self.request.body);
-        self.reading(&nothing, &nothing, None, (self.published, self.sent)).defect(reason, why.to_string())
+        let reading = self.reading(&nothing, &nothing, None, (self.published, self.sent));
+        let defect = reading.defect(reason, why.to_string());
+        Box::new(Defect { fault_path: why.fault_path(), ..*defect })
     }
 
     /// A body whose content-encoding can't be undone, as a dead letter.
@@ -338,13 +388,14 @@ impl<'a> Reader<'a> {
             event_type: self.event_type(&places),
             time: attribute(self.time_places),
             subject: attribute(self.subject_places),
+            is_whole: places.is_whole(),
             reader: self,
             data,
             sent,
         }
     }
 
-    fn event_type(&self, places: &Places<'_>) -> Result<Option<Field>, String> {
+    fn event_type(&self, places: &Places<'_>) -> Result<Option<Field>, Unusable> {
         match self.type_places {
             [] => Ok(Some(Field::Signed(ByteString::from_static(UNNAMED_TYPE)))),
             of_type => Ok(places.first(of_type)?.map(|(field, _)| field)),
@@ -374,10 +425,11 @@ impl Pointers<'_> {
 /// What was read of one event, good or bad.
 struct Reading<'a> {
     reader: &'a Reader<'a>,
-    message_id: Result<Option<Field>, String>,
-    event_type: Result<Option<Field>, String>,
+    message_id: Result<Option<Field>, Unusable>,
+    event_type: Result<Option<Field>, Unusable>,
     time: Option<Field>,
     subject: Option<Field>,
+    is_whole: bool,
     /// The octets of the body, or the element, as they are published.
     data: &'a Bytes,
     /// The same as they were sent.
@@ -386,12 +438,15 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn event(mut self) -> Found {
-        let (reason, detail) = match (&self.message_id, &self.event_type) {
+        let (reason, Unusable { fault_path, why }) = match (&self.message_id, &self.event_type) {
             (Err(why), _) => (Reason::UnusableMessageId, why.clone()),
             (_, Err(why)) => (Reason::UnusableEventType, why.clone()),
             (_, Ok(None)) => {
-                let places: Vec<String> = self.reader.type_places.iter().map(Expression::to_string).collect();
-                (Reason::MissingEventType, format!("nothing stands at {}", places.join(" or ")))
+                let places = self.reader.type_places;
+                let names: Vec<String> = places.iter().map(Expression::to_string).collect();
+                let fault_path = places.first().and_then(|place| place.fault_path(self.is_whole));
+                let why = format!("nothing stands at {}", names.join(" or "));
+                (Reason::MissingEventType, Unusable { fault_path, why })
             }
             (Ok(_), Ok(Some(event_type))) => {
                 let event_type = event_type.clone();
@@ -400,7 +455,7 @@ impl Reading<'_> {
                 return Ok(Event { event_type, time, subject, data, message_id: self.id_or_hash() });
             }
         };
-        Err(self.defect(reason, detail))
+        Err(Box::new(Defect { fault_path, ..*self.defect(reason, why) }))
     }
 
     /// A defect keeps what was read.

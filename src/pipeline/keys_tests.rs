@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::config::units::show_instant;
 use crate::config::{Config, validate};
 use crate::keys::test_server::{Asked, Server, status};
+use crate::pipeline::again::{Kept, Now, prepare};
 use crate::pipeline::limits::Arrival;
 use crate::pipeline::{Accepted, Rejection, accept, source};
 
@@ -271,5 +272,49 @@ async fn nothing_else_is_confirmed() {
     let unasked = SNS.replace("confirm_subscriptions: true", "confirm_subscriptions: false");
     let event = post(&app(&unasked, &server), &sns(&[])).await;
     assert!(is_genuine(&event), "{event:?}");
+    assert_eq!(confirmations(&server), 0);
+}
+
+/// The request, kept when it came, and taken through again.
+async fn again(app: &App, headers: &[(String, String)], body: Vec<u8>, received_at: SystemTime) -> Now {
+    let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+    let kept = Kept {
+        origin: "dead/0/0".to_owned(),
+        uri: "/webhooks/s".parse().unwrap(),
+        headers: pairs.collect(),
+        body: body.into(),
+        received_at,
+        element: None,
+        was_verified: true,
+    };
+    prepare(app, app.source_at("/webhooks/s").unwrap(), kept, None).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_kept_request_is_verified_again_by_the_key_that_is_fetched() {
+    let (headers, body, keys) = ebay();
+    let server = ebay_server(keys).await;
+    let app = app(EBAY, &server);
+    let altered = again(&app, &headers, [&body[..], b" "].concat(), SystemTime::now()).await;
+    assert!(matches!(altered, Now::Refused(Rejection::SignatureMismatch(_))), "{altered:?}");
+    let genuine = again(&app, &headers, body, SystemTime::now()).await;
+    assert!(matches!(genuine, Now::Publish(_)), "{genuine:?}");
+}
+
+/// Signed years ago, and received then: genuine. No subscription is confirmed by it.
+#[tokio::test]
+async fn a_kept_message_of_sns_is_as_old_as_its_receipt() {
+    let server = sns_server(StatusCode::OK).await;
+    let app = app(SNS, &server);
+    let then = crate::instant::parse("2024-01-01T00:00:00Z").unwrap();
+    let signed = ("Timestamp", "2024-01-01T00:00:00.000Z");
+    let of = |message: serde_json::Value| serde_json::to_vec(&message).unwrap();
+    let notification = of(sns(&[signed, ("Type", "Notification")]));
+    let genuine = again(&app, &[], notification.clone(), then).await;
+    assert!(matches!(genuine, Now::Publish(_)), "{genuine:?}");
+    let stale = again(&app, &[], notification, SystemTime::now()).await;
+    assert!(matches!(stale, Now::Refused(Rejection::TimestampOutsideTolerance(_))), "{stale:?}");
+    let question = again(&app, &[], of(sns(&[signed])), then).await;
+    assert!(matches!(question, Now::NoEvent), "{question:?}");
     assert_eq!(confirmations(&server), 0);
 }

@@ -4,11 +4,14 @@
 //! or swapping two does not compile. Only [`verify`](verify::verify) makes a [`Verified`], only
 //! [`produce`](produce::produce) an [`Acknowledged`], only [`handshake`] a [`Challenged`], only [`confirm`] a
 //! [`Confirmed`](confirm::Confirmed), and only a 2xx has any of them behind it. What is not genuine leaves the path at `verify`: refused; refused and kept apart by
-//! [`quarantine`]; or, under `verification: report_only`, published apart by [`report_only`].
+//! [`quarantine`]; or, under `verification: report_only`, published apart by [`report_only`]. What was kept is taken
+//! through the same stations once more by [`again`].
 
+pub mod again;
 pub mod body;
 mod cloudevents;
 pub mod confirm;
+mod dead_letter;
 pub mod decode;
 pub mod encode;
 pub mod extract;

@@ -116,6 +116,14 @@ impl<'a> Json<'a> {
     }
 }
 
+/// What is there, and can be no ID or type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unusable {
+    /// See [`Expression::fault_path`].
+    pub(super) fault_path: Option<String>,
+    pub(super) why: String,
+}
+
 /// The places that one event is read from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places<'a> {
@@ -132,19 +140,32 @@ impl Places<'_> {
     pub(super) fn first<'e>(
         &self,
         places: &'e [Expression],
-    ) -> Result<Option<(Field, &'e Expression)>, String> {
+    ) -> Result<Option<(Field, &'e Expression)>, Unusable> {
         for place in places {
-            if let Some(field) = self.at(place)? {
-                return Ok(Some((field, place)));
+            match self.at(place) {
+                Ok(Some(field)) => return Ok(Some((field, place))),
+                Ok(None) => {}
+                Err(why) => return Err(Unusable { fault_path: self.fault_path(place), why }),
             }
         }
         Ok(None)
     }
 
+    /// Which part of `place` is at fault; none, if it is what they are joined to.
+    fn fault_path(&self, place: &Expression) -> Option<String> {
+        let part = place.places().iter().find(|part| self.at(part).is_err())?;
+        part.fault_path(self.is_whole())
+    }
+
+    /// Whether the body is one event, and no batch.
+    pub(super) fn is_whole(&self) -> bool {
+        std::ptr::eq(self.event, self.body)
+    }
+
     fn at(&self, place: &Expression) -> Result<Option<Field>, String> {
         let signed = self.request.signed;
         let of_body = |text| Field::new(text, signed.body);
-        let is_whole = std::ptr::eq(self.event, self.body);
+        let is_whole = self.is_whole();
         Ok(match place {
             Expression::Header(names) => self.header(names)?,
             // What a signature names by its place in the body is not what stands at the same place of an element.

@@ -49,7 +49,7 @@ pub async fn produce(app: &App, records: Records) -> Result<Acknowledged, Reject
     if app.producer().health().is_unreachable() {
         return Err(Rejection::KafkaUnreachable);
     }
-    let Records { ticket, records } = records;
+    let Records { ticket, records, .. } = records;
     let Ticket { permit, source, deadline, .. } = ticket;
     let permit = Arc::new(permit);
     match records {

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Rejection;
 use super::body::Received;
+use super::dead_letter::PATH;
 use super::encode::{MAX_COPIED_HEADER, QUERY, header, is_credential, received_ms, signed_query};
 use super::verify::Suspect;
 use crate::allowance::Exceeded;
@@ -57,7 +58,7 @@ fn enqueue(
     let received_at = humantime::format_rfc3339_millis(ticket.arrived.wall).to_string();
     let mut headers = OwnedHeaders::new_with_capacity(16)
         .insert(header::<str>("hookbridge_source", &ticket.source.name))
-        .insert(header("hookbridge_path", ticket.source.path.as_str()))
+        .insert(header(PATH, ticket.source.path.as_str()))
         .insert(header("hookbridge_received_at", &received_at))
         .insert(header("hookbridge_verification", "failed"))
         .insert(header("hookbridge_verification_error", why.code()));

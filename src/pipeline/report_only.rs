@@ -52,7 +52,7 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
     let headers = copied(&common, false, with_media_type(&common, AS_SENT, headers));
     let key = key(&ticket, &message_id, &body);
     let record = Record { key, timestamp_ms: received_ms(&ticket), topic, value: body, headers };
-    Records { ticket, records: Several::One(record) }
+    Records { ticket, records: Several::One(record), misfits: Vec::new() }
 }
 
 /// The ID and the type that the request has for itself, as far as they can be read: a genuine one would have them

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri};
 
 use super::Rejection;
-use super::extract::{Defect, Event, Extracted, Found, Reason};
+use super::extract::{Defect, Element, Event, Extracted, Found, Reason};
 use super::several::Several;
 use super::source::Ticket;
 use crate::config::{RouteSchema, Source, Unmapped};
@@ -62,15 +62,6 @@ pub(super) struct Placed {
     pub(super) element: Option<Element>,
 }
 
-/// One element of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Element {
-    /// The first is 0.
-    pub(super) index: usize,
-    /// How many the batch has.
-    pub(super) count: usize,
-}
-
 /// What becomes a record.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -85,6 +76,11 @@ impl Routed {
             Content::Event(_) => None,
             Content::DeadLetter(defect) => Some(&**defect),
         })
+    }
+
+    /// How many records it becomes.
+    pub(super) fn len(&self) -> usize {
+        self.events.as_slice().len()
     }
 
     /// Logs and counts what does not go where its type says.
@@ -173,10 +169,10 @@ impl Empty {
 /// # Errors
 /// `Unroutable`.
 pub fn route(extracted: Extracted) -> Result<Route, Rejection> {
-    let Extracted { ticket, uri, headers, body, is_undone, found } = extracted;
+    let Extracted { ticket, uri, headers, body, is_undone, found, element } = extracted;
     let source = &ticket.source;
     let (events, dropped) = match found {
-        Several::One(found) => match place(source, &body, found, None)? {
+        Several::One(found) => match place(source, &body, found, element)? {
             Some(placed) => (Several::One(placed), 0),
             None => return Ok(Route::Drop(Dropped { ticket, count: 1 })),
         },
@@ -210,9 +206,11 @@ fn place(
             Destination::Topic(topic, schema) => (topic, schema, Content::Event(event)),
             Destination::Drop => return Ok(None),
             Destination::TooManyTopics => {
+                let topic = source.topics.named_by(event.event_type.text());
                 let detail = "event types have named as many topics as the source's max_topics allows";
                 let defect = Defect::of(event, body, element.is_some(), Reason::TooManyTopics, detail);
-                (source.dead_letter.clone(), None, Content::DeadLetter(Box::new(defect)))
+                let defect = Box::new(Defect { topic, ..defect });
+                (source.dead_letter.clone(), None, Content::DeadLetter(defect))
             }
             Destination::Unmapped => match source.unmapped {
                 Unmapped::Topic => (source.default_topic.clone(), None, Content::Event(event)),

@@ -45,7 +45,7 @@ pub(super) async fn fit(
     ticket: &Ticket,
     body: &Bytes,
     events: Several<Placed>,
-) -> Result<Several<Fitted>, Rejection> {
+) -> Result<(Several<Fitted>, Vec<(Reason, String)>), Rejection> {
     let Some(registry) = app.registry() else {
         return Err(Rejection::RegistryUnavailable("no schema registry is set up".to_owned()));
     };
@@ -58,12 +58,17 @@ pub(super) async fn fit(
         Some(schema) => frame(ticket, body, placed, &schema),
         None => Fitted::as_it_is(placed),
     });
-    let misfits = fitted.as_slice().iter().filter_map(|fitted| match &fitted.placed.content {
-        Content::DeadLetter(defect) if defect.reason == Reason::SchemaMismatch => Some(&**defect),
+    let misfits: Vec<&Defect> = fitted.as_slice().iter().filter_map(misfit).collect();
+    report_defects(app.metrics(), &ticket.source.name, misfits.iter().copied());
+    let misfits = misfits.into_iter().map(|defect| (defect.reason, defect.detail.clone())).collect();
+    Ok((fitted, misfits))
+}
+
+fn misfit(fitted: &Fitted) -> Option<&Defect> {
+    match &fitted.placed.content {
+        Content::DeadLetter(defect) if defect.reason == Reason::SchemaMismatch => Some(defect),
         _ => None,
-    });
-    report_defects(app.metrics(), &ticket.source.name, misfits);
-    Ok(fitted)
+    }
 }
 
 async fn schema_of(

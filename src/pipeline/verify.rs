@@ -16,11 +16,13 @@ use super::keys::Keyed;
 use crate::config::{Authentication, Quarantine, Source};
 use crate::handshake::token;
 use crate::signature::message::at_most_one_header;
+use crate::signature::scheme::SignaturePlace;
 use crate::signature::{Coverage, Key, Message, SignatureError, UnixSeconds};
 use crate::topic::TopicName;
 
 /// Evidence that a request was signed by a holder of one of its source's secrets, or that its source says,
-/// in so many words, that it accepts unsigned requests.
+/// in so many words, that it accepts unsigned requests; or that it is a dead letter which was found genuine once, can't
+/// be verified again, and is trusted by its operator's word ([`verify_again`]).
 ///
 /// ```compile_fail
 /// fn forge(request: hookbridge::pipeline::Received) -> hookbridge::pipeline::Verified {
@@ -79,6 +81,89 @@ pub fn verify(keyed: Keyed) -> Result<Verified, Unproven> {
         Ok(key) => Ok(Verified { request, key }),
         Err(why) => Err(unproven(request, why)),
     }
+}
+
+/// An operator's word that nobody but hookbridge writes to the topic that dead letters are read from, so that each was
+/// verified when it came.
+#[derive(Debug, Clone, Copy)]
+pub struct TopicTrusted(());
+
+impl TopicTrusted {
+    /// The operator has said so, in so many words: `--accept-unverifiable`.
+    #[must_use]
+    pub fn as_the_operator_says() -> Self {
+        Self(())
+    }
+}
+
+/// How a request that is taken through again was kept.
+#[derive(Debug, Clone, Copy)]
+pub struct AsKept {
+    /// It is an element of a batch.
+    pub is_element: bool,
+    /// It was found genuine when it came, as its record says: a dead letter, and nothing from a quarantine.
+    pub was_verified: bool,
+}
+
+/// Why a request can't be verified a second time, whatever the secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unrepeatable {
+    /// The signature was over the whole batch, which is not kept.
+    #[error("it is an element of a batch, and the signature was over the whole")]
+    Element,
+    /// What proved it is a credential, or stood where credentials do.
+    #[error("what proved it is a credential, and those are never kept")]
+    NotKept,
+    /// The source accepts unsigned requests.
+    #[error("its source accepts unsigned requests, so nothing proves that it was received by it")]
+    Unsigned,
+}
+
+/// Why a kept request is not taken for genuine.
+#[derive(Debug)]
+#[must_use]
+pub enum NotAgain {
+    /// Verified again, it is refused.
+    Refused(Rejection),
+    /// It can't be verified again, and nobody has said that the topic is trusted.
+    Unrepeatable(Unrepeatable),
+}
+
+/// Verifies a kept request again, as of the time when it arrived. Where that is impossible for any request of this kind
+/// it is taken on trust, if the operator says so; one whose signature is wrong never is.
+///
+/// # Errors
+/// See [`NotAgain`].
+pub fn verify_again(
+    keyed: Keyed,
+    kept: AsKept,
+    trusted: Option<TopicTrusted>,
+) -> Result<(Verified, Option<Unrepeatable>), NotAgain> {
+    match (unrepeatable(&keyed.request.ticket.source, kept.is_element), trusted) {
+        (Some(why), Some(TopicTrusted(()))) if kept.was_verified => {
+            Ok((Verified { request: keyed.request, key: None }, Some(why)))
+        }
+        (Some(why), _) => Err(NotAgain::Unrepeatable(why)),
+        (None, _) => match verify(keyed) {
+            Ok(verified) => Ok((verified, None)),
+            Err(Unproven::Refused(why)) => Err(NotAgain::Refused(why)),
+            Err(Unproven::Suspect(suspect)) => Err(NotAgain::Refused(suspect.why)),
+            Err(Unproven::Unverified(unverified)) => Err(NotAgain::Refused(unverified.why)),
+        },
+    }
+}
+
+/// Why no request of this kind can be verified again: not what the record says of itself, but what its source is.
+fn unrepeatable(source: &Source, is_element: bool) -> Option<Unrepeatable> {
+    let Authentication::Signed { scheme, .. } = &source.authentication else {
+        return Some(Unrepeatable::Unsigned);
+    };
+    let is_in_lost_query = matches!(scheme.place, SignaturePlace::Query(_)) && !scheme.signs_query();
+    if !scheme.can_be_kept() || is_in_lost_query {
+        return Some(Unrepeatable::NotKept);
+    }
+    // Anybody could call a record an element: of a source that splits nothing it is none.
+    (is_element && source.split.is_some()).then_some(Unrepeatable::Element)
 }
 
 /// The name of the key that proves the request; none where nothing is verified.

@@ -7,6 +7,8 @@ mod batches;
 mod broker_loss;
 mod cloudevents;
 mod commands;
+mod dead_letter_commands;
+mod dead_letter_refusals;
 mod dead_letters;
 mod delivery;
 mod dev;
