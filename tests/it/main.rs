@@ -6,6 +6,7 @@ mod admin;
 mod batches;
 mod broker_loss;
 mod commands;
+mod consumers_go;
 mod consumers_rust;
 mod dead_letters;
 mod delivery;

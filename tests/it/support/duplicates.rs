@@ -6,6 +6,7 @@
 //! read again. What else the results must say is left to the consumer's own test.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -151,6 +152,15 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Prepares a consumer of `examples/`, and gives its executable or interpreter.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/example");
+    let output = Command::new(script).arg(name).stdin(Stdio::null()).output().expect("run scripts/example");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "scripts/example {name}: {}\n{said}", output.status);
+    PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end())
 }
 
 /// Whether a consumer group has committed everything that is in the topic.
