@@ -21,19 +21,22 @@ type result struct {
 	At       string `json:"at"`
 }
 
+// identity makes a message the same: source and key. IDs are a sender's own, and two may share a topic.
+func (r result) identity() string { return r.Source + " " + r.Key }
+
 // ledger holds the results of one partition, and the memory of which messages are among them, in one file of JSON
 // lines. Two files would have to be written as one, or a crash between them makes a result come twice or never.
 type ledger struct {
 	file     *os.File
 	lines    *bufio.Writer
 	known    map[string]struct{}
-	newest   []string // the known keys, a ring once it is full
+	newest   []string // those that are known, a ring once it is full
 	next     int
 	remember int
 	dirty    bool
 }
 
-// openLedger opens or makes the file, and learns its newest keys. A line that a crash has cut off is taken away: its
+// openLedger opens or makes the file, and learns its newest messages. A line that a crash has cut off is taken away: its
 // record was never committed, and comes again.
 func openLedger(path string, remember int) (*ledger, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
@@ -55,7 +58,7 @@ func openLedger(path string, remember int) (*ledger, error) {
 			file.Close()
 			return nil, fmt.Errorf("at octet %d: %w", whole, err)
 		}
-		l.know(of.Key)
+		l.know(of.identity())
 		whole += int64(len(line))
 	}
 	if err := file.Truncate(whole); err != nil {
@@ -65,7 +68,7 @@ func openLedger(path string, remember int) (*ledger, error) {
 	return l, nil
 }
 
-// know says whether the key is new, and forgets the oldest one if there are too many.
+// know says whether the message is new, and forgets the oldest one if there are too many.
 func (l *ledger) know(key string) bool {
 	if _, ok := l.known[key]; ok {
 		return false
@@ -81,9 +84,9 @@ func (l *ledger) know(key string) bool {
 	return true
 }
 
-// add adds a line, unless its key has one.
+// add adds a line, unless its message has one.
 func (l *ledger) add(of result) error {
-	if !l.know(of.Key) {
+	if !l.know(of.identity()) {
 		return nil
 	}
 	l.dirty = true

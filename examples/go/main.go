@@ -56,7 +56,7 @@ func run() error {
 	instance := flag.String("instance", "", "this instance's name in the group: restarted, it has its partitions back at once")
 	topics := flag.String("topics", "", "the topics, separated by commas")
 	results := flag.String("results", "", "the directory for the results")
-	remember := flag.Int("remember", 1_000_000, "how many keys of each partition are remembered")
+	remember := flag.Int("remember", 1_000_000, "how many messages of each partition are remembered")
 	secrets := flag.String("secrets", "", "the sources whose records are verified again, as source=VARIABLE, separated by "+
 		"commas: the environment variable holds the secret, whsec_...")
 	flag.Parse()
@@ -124,7 +124,7 @@ func (c *consumer) workOff(batch []*kgo.Record) error {
 			log.Printf("refused %s: no key, so it is not hookbridge's", at)
 			continue
 		}
-		// Before the dedupe: a record that is not genuine must not make its key known.
+		// Before the dedupe: a record that is not genuine must not pass for the genuine one.
 		verified, err := c.verifier.verify(record)
 		if err != nil {
 			log.Printf("refused %s, key %s: %v", at, key, err)

@@ -13,8 +13,8 @@ mod verify;
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ struct Arguments {
     /// The directory for the results.
     #[arg(long)]
     results: PathBuf,
-    /// How many keys of each partition are remembered.
+    /// How many messages of each partition are remembered.
     #[arg(long, default_value_t = 1_000_000)]
     remember: usize,
     /// hookbridge's configuration: every record is verified again with its sources' secrets.
@@ -84,12 +84,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let end = end_on_signal();
     let mut ledgers = HashMap::new();
     while !end.load(Ordering::Relaxed) {
-        let batch = next_batch(&consumer)?;
+        let mut batch = next_batch(&consumer)?;
         if consumer.context().0.swap(false, Ordering::Relaxed) {
-            // Partitions have moved. What was read of them is not worked off: it comes again from the last commit, to
-            // whoever has them now. Other instances may have written meanwhile, so the files are read anew.
+            // Partitions have moved. Records of those that are gone are not worked off: who has them now reads them from the
+            // last commit on. Others may have written to the files meanwhile, so these are read anew.
             ledgers.clear();
-            continue;
+            let ours = consumer.assignment()?;
+            batch.retain(|record| ours.find_partition(record.topic(), record.partition()).is_some());
         }
         work_off(&arguments, verifier.as_ref(), &mut ledgers, &batch)?;
         commit(&consumer, &batch)?;
@@ -181,7 +182,7 @@ fn work_off(
             eprintln!("refused {at}: no key, so it is not hookbridge's");
             continue;
         };
-        // Before the dedupe: a record that is not genuine must not make its key known.
+        // Before the dedupe: a record that is not genuine must not pass for the genuine one.
         let verdict = verifier.map_or(Verdict::Unchecked("no configuration"), |by| by.judge(record));
         let (verified, unchecked) = match verdict {
             Verdict::Genuine(name) => (Some(name), None),
@@ -191,20 +192,17 @@ fn work_off(
                 continue;
             }
         };
-        ledger.add(
-            key,
-            &json!({
-                "key": key,
-                "source": header(record, "hookbridge_source"),
-                "type": header(record, "ce_type"),
-                "time": header(record, "ce_time"),
-                "unsigned": header(record, "hookbridge_unsigned"),
-                "verified_by": verified.as_deref(),
-                "not_verified_again": unchecked,
-                "octets": record.payload().map_or(0, <[u8]>::len),
-                "at": at,
-            }),
-        )?;
+        ledger.add(&json!({
+            "key": key,
+            "source": header(record, "hookbridge_source"),
+            "type": header(record, "ce_type"),
+            "time": header(record, "ce_time"),
+            "unsigned": header(record, "hookbridge_unsigned"),
+            "verified_by": verified.as_deref(),
+            "not_verified_again": unchecked,
+            "octets": record.payload().map_or(0, <[u8]>::len),
+            "at": at,
+        }))?;
     }
     for ledger in ledgers.values_mut() {
         ledger.sync()?;

@@ -1,6 +1,6 @@
 //! The results of one partition, and the memory of which messages are among them: one file of JSON lines.
 //!
-//! Takes keys and lines. Gives each key one line, among the newest `remember` of them. Two files would have to be written
+//! Takes lines. Keeps one for each message, among the newest `remember` of them. Two files would have to be written
 //! as one, or a crash between them makes a message's result come twice or never.
 
 use std::collections::{HashSet, VecDeque};
@@ -9,6 +9,11 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use serde_json::Value;
+
+/// What makes a message the same: its source and its key. IDs are a sender's own, and two may share a topic.
+fn identity(line: &Value) -> String {
+    format!("{} {}", line["source"], line["key"])
+}
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -21,7 +26,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens or makes the file, and learns its newest keys. A line that a crash has cut off is taken away: its record was
+    /// Opens or makes the file, and learns its newest messages. A line that a crash has cut off is taken away: its record was
     /// never committed, and comes again.
     pub(crate) fn open(path: &Path, remember: usize) -> io::Result<Ledger> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
@@ -37,8 +42,7 @@ impl Ledger {
         let mut line = Vec::new();
         while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             let value: Value = serde_json::from_slice(&line)?;
-            let key = value["key"].as_str().ok_or_else(|| io::Error::other("a line without a key"))?;
-            ledger.know(key);
+            ledger.know(identity(&value));
             whole += line.len() as u64;
             line.clear();
         }
@@ -46,11 +50,11 @@ impl Ledger {
         Ok(ledger)
     }
 
-    fn know(&mut self, key: &str) -> bool {
-        if !self.known.insert(key.to_owned()) {
+    fn know(&mut self, identity: String) -> bool {
+        if !self.known.insert(identity.clone()) {
             return false;
         }
-        self.in_order.push_back(key.to_owned());
+        self.in_order.push_back(identity);
         if self.in_order.len() > self.remember
             && let Some(oldest) = self.in_order.pop_front()
         {
@@ -59,9 +63,9 @@ impl Ledger {
         true
     }
 
-    /// Adds a line, unless the key has one.
-    pub(crate) fn add(&mut self, key: &str, line: &Value) -> io::Result<()> {
-        if self.know(key) {
+    /// Adds a line, unless the message has one.
+    pub(crate) fn add(&mut self, line: &Value) -> io::Result<()> {
+        if self.know(identity(line)) {
             writeln!(self.file, "{line}")?;
             self.dirty = true;
         }

@@ -7,6 +7,8 @@ mod batches;
 mod broker_loss;
 mod commands;
 mod consumers_go;
+mod consumers_pyspark;
+mod consumers_python;
 mod consumers_rust;
 mod dead_letters;
 mod delivery;

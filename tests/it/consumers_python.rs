@@ -1,0 +1,102 @@
+//! examples/python: each of EventsAir's thin events enriched once, by a GraphQL API that fails now and then.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::support::duplicates::{Deliveries, Process, Sent, example, prove_exactly_once};
+use super::support::scene::Plan;
+
+const TYPES: [&str; 3] =
+    ["Event.Registration.Created", "Event.Registration.Updated", "Event.Registration.Cancelled"];
+
+/// Reads the tables of the database that the consumer writes, whether it runs or not.
+const READ: &str = r#"
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.row_factory = sqlite3.Row
+tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+wanted = ["registrations", "dead_ends"]
+rows = [dict(row, table=table) for table in wanted if table in tables for row in db.execute(f"SELECT * FROM {table}")]
+print(json.dumps(rows))
+"#;
+
+fn rows(python: &Path, database: &Path) -> Vec<Value> {
+    if !database.exists() {
+        return Vec::new();
+    }
+    let output = Command::new(python).args(["-c", READ]).arg(database).output().expect("run python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Of twelve one is unknown to the API, one makes it fail, and one names no registration.
+fn message(number: usize) -> Sent {
+    let event_type = TYPES[number % 3].to_owned();
+    let registration = match number % 12 {
+        5 => format!("gone-{number}"),
+        6 => format!("broken-{number}"),
+        _ => format!("reg-{number}"),
+    };
+    let name = if number % 12 == 7 { "somethingElse" } else { "registrationId" };
+    let body = format!(
+        r#"{{"type":"{event_type}","data":{{"eventId":"ev-{}","{name}":"{registration}","correlationId":"c"}}}}"#,
+        number % 4
+    );
+    Sent { id: format!("msg_{number}"), event_type, body: body.into_bytes() }
+}
+
+fn assert_enriched(row: &Value) {
+    let key = row["key"].as_str().expect("a key");
+    let number: usize = key.strip_prefix("msg_").and_then(|number| number.parse().ok()).expect("a number");
+    assert_eq!(row["type"], TYPES[number % 3], "{row}");
+    let reason = match number % 12 {
+        5 => "the API knows no registration",
+        6 => "the API answers 500",
+        7 => "no eventId and registrationId in it",
+        _ => {
+            assert_eq!(row["table"], "registrations", "{row}");
+            assert_eq!(row["first_name"], format!("First reg-{number}"), "{row}");
+            assert_eq!(row["last_name"], format!("Last reg-{number}"), "{row}");
+            assert_eq!(row["event_name"], format!("Event ev-{}", number % 4), "{row}");
+            assert!(
+                ["Early", "Regular", "Staff"].iter().any(|kind| row["registration_type"] == *kind),
+                "{row}"
+            );
+            return;
+        }
+    };
+    assert_eq!(row["table"], "dead_ends", "{row}");
+    assert!(row["reason"].as_str().is_some_and(|text| text.starts_with(reason)), "{row}");
+}
+
+#[test]
+fn the_python_consumer_enriches_each_event_once() {
+    let python = example("python");
+    let code = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python");
+    let mut stub =
+        Process::start(Command::new(&python).arg("-B").arg(code.join("stub.py")).args(["--port", "0"]));
+    let url =
+        stub.wait_for("the stub's address", |stub| stub.stdout.text().lines().next().map(str::to_owned));
+    let scene = Plan::of("eventsair").partitions(3).start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = dir.path().join("results.sqlite");
+    let start = |group: &str| {
+        let mut command = Command::new(&python);
+        command.arg("-B").arg(code.join("consumer.py"));
+        command.args(["--bootstrap", &scene.bootstrap, "--group", group, "--instance", "one"]);
+        command.args(["--topics", &scene.topic, "--graphql", &format!("{url}/graphql")]);
+        command
+            .args(["--token-url", &format!("{url}/token"), "--attempts", "3", "--database"])
+            .arg(&database);
+        command.env("EVENTSAIR_CLIENT_ID", "client").env("EVENTSAIR_CLIENT_SECRET", "secret");
+        Process::start(&mut command)
+    };
+    let deliveries = Deliveries::of(240, message);
+    prove_exactly_once(&scene, &deliveries, start, || {
+        let rows = rows(&python, &database);
+        rows.iter().map(|row| row["key"].as_str().expect("a key").to_owned()).collect()
+    });
+    rows(&python, &database).iter().for_each(assert_enriched);
+}
