@@ -1,10 +1,14 @@
 //! examples/go: each message once, verified again.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::consumers_rust::{forge, keys, lines, message};
-use super::support::duplicates::{Deliveries, Process, example, prove_exactly_once};
+use super::support::duplicates::{
+    Deliveries, Process, example, prove_exactly_once, prove_work_before_commit,
+};
 use super::support::scene::Plan;
+use super::support::unique;
 
 #[test]
 fn the_go_consumer_takes_each_message_once() {
@@ -12,13 +16,14 @@ fn the_go_consumer_takes_each_message_once() {
     let scene = Plan::of("standard-webhooks").partitions(3).start();
     let dir = tempfile::tempdir().expect("a directory");
     let results = dir.path().join("results");
-    let start = |group: &str| {
+    let start_at = |group: &str, results: &Path| {
         let mut command = Command::new(&example);
         command.args(["-bootstrap", &scene.bootstrap, "-group", group, "-instance", "one"]);
         command.args(["-topics", &scene.topic, "-secrets", &format!("{}=SECRET", scene.source)]);
-        command.arg("-results").arg(&results).env("SECRET", scene.signer.secret());
+        command.arg("-results").arg(results).env("SECRET", scene.signer.secret());
         Process::start(&mut command)
     };
+    let start = |group: &str| start_at(group, &results);
     let deliveries = Deliveries::of(240, message);
     prove_exactly_once(&scene, &deliveries, start, || keys(&results));
 
@@ -31,8 +36,12 @@ fn the_go_consumer_takes_each_message_once() {
         assert_eq!(line["verified"], true, "{line}");
     }
 
+    let blocked = dir.path().join("blocked");
+    let start_blocked = |group: &str| start_at(group, &blocked);
+    prove_work_before_commit(&scene, &deliveries, &blocked, start_blocked, || keys(&blocked));
+
     forge(&scene);
-    let mut consumer = start("forged");
+    let mut consumer = start(&unique("forged"));
     consumer.wait_for("a refusal", |consumer| consumer.log().contains("key msg_forged").then_some(()));
     deliveries.assert_once_each("after a forgery", keys(&results));
 }

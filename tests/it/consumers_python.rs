@@ -1,12 +1,14 @@
 //! examples/python: each of EventsAir's thin events enriched once, by a GraphQL API that fails now and then.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
-use super::support::duplicates::{Deliveries, Process, Sent, example, prove_exactly_once};
-use super::support::scene::Plan;
+use super::support::duplicates::{Deliveries, Process, Sent, example, has_consumed, prove_exactly_once};
+use super::support::scene::{Plan, Scene};
+use super::support::unique;
 
 const TYPES: [&str; 3] =
     ["Event.Registration.Created", "Event.Registration.Updated", "Event.Registration.Cancelled"];
@@ -71,32 +73,86 @@ fn assert_enriched(row: &Value) {
     assert!(row["reason"].as_str().is_some_and(|text| text.starts_with(reason)), "{row}");
 }
 
-#[test]
-fn the_python_consumer_enriches_each_event_once() {
-    let python = example("python");
-    let code = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python");
-    let mut stub =
-        Process::start(Command::new(&python).arg("-B").arg(code.join("stub.py")).args(["--port", "0"]));
-    let url =
-        stub.wait_for("the stub's address", |stub| stub.stdout.text().lines().next().map(str::to_owned));
-    let scene = Plan::of("eventsair").partitions(3).start();
-    let dir = tempfile::tempdir().expect("a directory");
-    let database = dir.path().join("results.sqlite");
-    let start = |group: &str| {
-        let mut command = Command::new(&python);
-        command.arg("-B").arg(code.join("consumer.py"));
+/// A consumer, with its Python, its results and the API that it asks.
+struct Setup {
+    python: PathBuf,
+    dir: TempDir,
+}
+
+impl Setup {
+    fn new() -> Setup {
+        Setup { python: example("python"), dir: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn run(&self, file: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python").join(file));
+        command
+    }
+
+    /// Starts the stub, at this port; 0 takes a free one. Gives its address.
+    fn stub(&self, port: &str) -> (Process, String) {
+        let mut stub = Process::start(self.run("stub.py").args(["--port", port]));
+        let said = |stub: &Process| stub.stdout.text().lines().next().map(str::to_owned);
+        let url = stub.wait_for("the stub's address", said);
+        (stub, url)
+    }
+
+    fn database(&self) -> PathBuf {
+        self.dir.path().join("results.sqlite")
+    }
+
+    fn consumer(&self, scene: &Scene, url: &str, group: &str) -> Process {
+        let mut command = self.run("consumer.py");
         command.args(["--bootstrap", &scene.bootstrap, "--group", group, "--instance", "one"]);
         command.args(["--topics", &scene.topic, "--graphql", &format!("{url}/graphql")]);
-        command
-            .args(["--token-url", &format!("{url}/token"), "--attempts", "3", "--database"])
-            .arg(&database);
+        command.args(["--token-url", &format!("{url}/token"), "--attempts", "3", "--database"]);
+        command.arg(self.database());
         command.env("EVENTSAIR_CLIENT_ID", "client").env("EVENTSAIR_CLIENT_SECRET", "secret");
         Process::start(&mut command)
-    };
+    }
+
+    fn rows(&self) -> Vec<Value> {
+        rows(&self.python, &self.database())
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.rows().iter().map(|row| row["key"].as_str().expect("a key").to_owned()).collect()
+    }
+}
+
+#[test]
+fn the_python_consumer_enriches_each_event_once() {
+    let setup = Setup::new();
+    let (_stub, url) = setup.stub("0");
+    let scene = Plan::of("eventsair").partitions(3).start();
     let deliveries = Deliveries::of(240, message);
-    prove_exactly_once(&scene, &deliveries, start, || {
-        let rows = rows(&python, &database);
-        rows.iter().map(|row| row["key"].as_str().expect("a key").to_owned()).collect()
-    });
-    rows(&python, &database).iter().for_each(assert_enriched);
+    let start = |group: &str| setup.consumer(&scene, &url, group);
+    prove_exactly_once(&scene, &deliveries, start, || setup.keys());
+    setup.rows().iter().for_each(assert_enriched);
+}
+
+#[test]
+fn the_python_consumer_waits_for_an_api_that_is_away() {
+    let setup = Setup::new();
+    let (stub, url) = setup.stub("0");
+    stub.kill();
+    let scene = Plan::of("eventsair").partitions(3).start();
+    let deliveries = Deliveries::of(40, message);
+    deliveries.send(&scene);
+    let group = unique("consumers");
+    let mut consumer = setup.consumer(&scene, &url, &group);
+    consumer.wait_for("it waits", |consumer| consumer.log().contains("waiting for the API").then_some(()));
+    // What it waits for is not committed: another one begins with it.
+    consumer.kill();
+    assert_eq!(setup.rows(), Vec::<Value>::new());
+    let mut consumer = setup.consumer(&scene, &url, &group);
+    consumer.wait_for("it waits", |consumer| consumer.log().contains("waiting for the API").then_some(()));
+    let port = url.rsplit(':').next().expect("a port");
+    let (_stub, _) = setup.stub(port);
+    let consumed = || has_consumed(&scene.bootstrap, &group, &scene.topic).then_some(());
+    consumer.wait_for("everything is consumed", |_| consumed());
+    deliveries.assert_once_each("once the API is there", setup.keys());
+    setup.rows().iter().for_each(assert_enriched);
+    consumer.terminate();
 }

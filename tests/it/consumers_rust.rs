@@ -9,8 +9,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 
-use super::support::duplicates::{Deliveries, Process, Sent, prove_exactly_once};
+use super::support::duplicates::{Deliveries, Process, Sent, prove_exactly_once, prove_work_before_commit};
 use super::support::scene::{Plan, SECRET, Scene};
+use super::support::unique;
 use super::support::wait::SOON;
 
 /// Builds the example as `cargo test` has built the executable, and says where it is.
@@ -73,13 +74,14 @@ fn the_rust_consumer_takes_each_message_once() {
     let scene = Plan::of("svix").partitions(3).start();
     let dir = tempfile::tempdir().expect("a directory");
     let results = dir.path().join("results");
-    let start = |group: &str| {
+    let start_at = |group: &str, results: &Path| {
         let mut command = Command::new(&example);
         command.args(["--bootstrap", &scene.bootstrap, "--group", group, "--instance", "one"]);
-        command.args(["--topics", &scene.topic, "--results"]).arg(&results);
+        command.args(["--topics", &scene.topic, "--results"]).arg(results);
         command.arg("--config").arg(scene.bridge.file()).env(SECRET, scene.signer.secret());
         Process::start(&mut command)
     };
+    let start = |group: &str| start_at(group, &results);
     let deliveries = Deliveries::of(240, message);
     prove_exactly_once(&scene, &deliveries, start, || keys(&results));
 
@@ -92,8 +94,12 @@ fn the_rust_consumer_takes_each_message_once() {
         assert_eq!(line["verified_by"], "1", "{line}");
     }
 
+    let blocked = dir.path().join("blocked");
+    let start_blocked = |group: &str| start_at(group, &blocked);
+    prove_work_before_commit(&scene, &deliveries, &blocked, start_blocked, || keys(&blocked));
+
     forge(&scene);
-    let mut consumer = start("forged");
+    let mut consumer = start(&unique("forged"));
     consumer.wait_for("a refusal", |consumer| consumer.log().contains("key msg_forged").then_some(()));
     deliveries.assert_once_each("after a forgery", keys(&results));
 }

@@ -5,7 +5,8 @@
 //! acknowledged message was worked off exactly once: after a kill -9 in the middle, and when all of the topic is
 //! read again. What else the results must say is left to the consumer's own test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -137,6 +138,12 @@ impl Process {
         assert!(status.success(), "the end of {}: {status}\n{}", self.name, self.stderr.text());
     }
 
+    /// Waits until it has given up.
+    pub(crate) fn fails(mut self) {
+        let status = wait_for_end(&mut self.child, PATIENCE);
+        assert!(!status.success(), "{} did not fail\n{}", self.name, self.stderr.text());
+    }
+
     /// What it has said on standard error.
     pub(crate) fn log(&self) -> String {
         self.stderr.text()
@@ -213,5 +220,31 @@ pub(crate) fn prove_exactly_once(
     consumer = start(&group);
     consumer.wait_for("everything is consumed again", |_| consumed(&group));
     deliveries.assert_once_each("after everything came again", keys());
+    consumer.terminate();
+}
+
+/// What can't be done is not committed either. `results` is where a consumer of all of the topic writes a file for each
+/// partition, which it can't at first.
+pub(crate) fn prove_work_before_commit(
+    scene: &Scene,
+    deliveries: &Deliveries,
+    results: &Path,
+    start: impl Fn(&str) -> Process,
+    keys: impl Fn() -> Vec<String>,
+) {
+    let group = unique("consumers-blocked");
+    let partitions: BTreeSet<i32> = scene.records().iter().map(|record| record.partition).collect();
+    let file = |partition| results.join(format!("{}-{partition}.jsonl", scene.topic));
+    for partition in &partitions {
+        fs::create_dir_all(file(partition)).expect("a directory in the way");
+    }
+    start(&group).fails();
+    for partition in &partitions {
+        fs::remove_dir(file(partition)).expect("take it out of the way");
+    }
+    let mut consumer = start(&group);
+    let consumed = || has_consumed(&scene.bootstrap, &group, &scene.topic).then_some(());
+    consumer.wait_for("everything is consumed", |_| consumed());
+    deliveries.assert_once_each("after it could not write", keys());
     consumer.terminate();
 }
