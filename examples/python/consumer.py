@@ -26,7 +26,7 @@ from store import Store
 BATCH_RECORDS = 100
 # The first wait after a failure, and the longest. Each is a random part of it, so that instances do not move in step.
 BACKOFF_SECONDS = 0.2
-MAX_BACKOFF_SECONDS = 60.0
+MAX_BACKOFF_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::consumers_rust::{forge, keys, lines, message};
+use super::consumers_rust::{assert_planted, keys, lines, message};
 use super::support::duplicates::{
     Deliveries, Process, example, prove_exactly_once, prove_work_before_commit,
 };
 use super::support::scene::Plan;
-use super::support::unique;
 
 #[test]
 fn the_go_consumer_takes_each_message_once() {
@@ -40,8 +39,5 @@ fn the_go_consumer_takes_each_message_once() {
     let start_blocked = |group: &str| start_at(group, &blocked);
     prove_work_before_commit(&scene, &deliveries, &blocked, start_blocked, || keys(&blocked));
 
-    forge(&scene);
-    let mut consumer = start(&unique("forged"));
-    consumer.wait_for("a refusal", |consumer| consumer.log().contains("key msg_forged").then_some(()));
-    deliveries.assert_once_each("after a forgery", keys(&results));
+    assert_planted(&scene, &deliveries, start, &results);
 }

@@ -9,7 +9,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 
-use super::support::duplicates::{Deliveries, Process, Sent, prove_exactly_once, prove_work_before_commit};
+use super::support::duplicates::{
+    Deliveries, Process, Sent, has_consumed, prove_exactly_once, prove_work_before_commit,
+};
 use super::support::scene::{Plan, SECRET, Scene};
 use super::support::unique;
 use super::support::wait::SOON;
@@ -47,19 +49,43 @@ pub(crate) fn keys(results: &Path) -> Vec<String> {
     lines(results).iter().map(|line| line["key"].as_str().expect("a key").to_owned()).collect()
 }
 
-/// Puts a copy of a genuine record with another body into the topic, past hookbridge.
-pub(crate) fn forge(scene: &Scene) {
+/// Puts two records into the topic, past hookbridge, with the headers of a genuine one: `msg_forged` with another body, and
+/// `msg_framed` with the same in the wire format of a JSON Schema.
+pub(crate) fn plant(scene: &Scene) {
     let genuine = scene.records().swap_remove(0);
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", &scene.bootstrap).create().expect("a producer");
-    let mut headers = OwnedHeaders::new();
-    for (name, value) in &genuine.headers {
-        headers = headers.insert(Header { key: name, value: Some(value) });
+    let framed = [&[0, 0, 0, 0, 7], genuine.value.as_slice()].concat();
+    let forged = br#"{"type":"forged"}"#.to_vec();
+    for (key, value) in [("msg_framed", framed), ("msg_forged", forged)] {
+        let mut headers = OwnedHeaders::new();
+        for (name, value) in &genuine.headers {
+            headers = headers.insert(Header { key: name, value: Some(value) });
+        }
+        let record = BaseRecord::to(&scene.topic).key(key).payload(&value).headers(headers);
+        let sent = producer.send(record.timestamp(genuine.timestamp_ms));
+        assert!(sent.is_ok(), "enqueue {key}");
     }
-    let record = BaseRecord::to(&scene.topic).key("msg_forged").payload(r#"{"type":"forged"}"#);
-    let sent = producer.send(record.headers(headers).timestamp(genuine.timestamp_ms));
-    assert!(sent.is_ok(), "enqueue a forged record");
-    producer.flush(SOON).expect("deliver a forged record");
+    producer.flush(SOON).expect("deliver them");
+}
+
+/// What was planted is judged by its signature, and nothing else has changed.
+pub(crate) fn assert_planted(
+    scene: &Scene,
+    deliveries: &Deliveries,
+    start: impl Fn(&str) -> Process,
+    results: &Path,
+) {
+    plant(scene);
+    let group = unique("planted");
+    let mut consumer = start(&group);
+    let consumed = || has_consumed(&scene.bootstrap, &group, &scene.topic).then_some(());
+    consumer.wait_for("everything is consumed", |_| consumed());
+    let (framed, others) = keys(results).into_iter().partition::<Vec<_>, _>(|key| key == "msg_framed");
+    assert_eq!(framed.len(), 1, "verified again behind a schema's ID");
+    deliveries.assert_once_each("after a forgery", others);
+    assert!(consumer.log().contains("key msg_forged"), "the forged record is named: {}", consumer.log());
+    consumer.terminate();
 }
 
 pub(crate) fn message(number: usize) -> Sent {
@@ -98,8 +124,5 @@ fn the_rust_consumer_takes_each_message_once() {
     let start_blocked = |group: &str| start_at(group, &blocked);
     prove_work_before_commit(&scene, &deliveries, &blocked, start_blocked, || keys(&blocked));
 
-    forge(&scene);
-    let mut consumer = start(&unique("forged"));
-    consumer.wait_for("a refusal", |consumer| consumer.log().contains("key msg_forged").then_some(()));
-    deliveries.assert_once_each("after a forgery", keys(&results));
+    assert_planted(&scene, &deliveries, start, &results);
 }
