@@ -123,12 +123,16 @@ class Consuming:
         self._store = store
         self._pool = futures.ThreadPoolExecutor(workers)
         self._stop = stop
+        # Records that came while nothing was asked for.
+        self._early: list[Message] = []
 
     def run(self, topics: list[str]) -> None:
-        self._consumer.subscribe(topics)
+        # A partition that was paused when it went would still be paused when it comes back.
+        self._consumer.subscribe(topics, on_assign=lambda consumer, partitions: consumer.resume(partitions))
         try:
             while not self._stop.is_set():
-                batch = self._readable(self._consumer.consume(BATCH_RECORDS, timeout=0.5))
+                early, self._early = self._early, []
+                batch = early + self._readable(self._consumer.consume(BATCH_RECORDS, timeout=0.5))
                 if batch:
                     self._work_off(batch)
         except Stopped:
@@ -176,9 +180,9 @@ class Consuming:
             # Each time, since partitions may have come.
             self._consumer.pause(self._consumer.assignment())
             early = self._consumer.poll(0)
-            if early is not None and self._readable([early]):
-                # Of a partition that came just now. It is left where it was.
-                self._consumer.seek(TopicPartition(early.topic(), early.partition(), early.offset()))
+            if early is not None:
+                # Of a partition that came just now.
+                self._early += self._readable([early])
             _, pending = futures.wait(pending, timeout=1)
         self._consumer.resume(self._consumer.assignment())
 

@@ -3,11 +3,20 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::consumers_rust::{assert_planted, keys, lines, message};
 use super::support::duplicates::{
-    Deliveries, Process, example, prove_exactly_once, prove_work_before_commit,
+    Deliveries, Process, example, prove_exactly_once, prove_moves, prove_work_before_commit,
 };
-use super::support::scene::Plan;
+use super::support::ledgers::{assert_planted, keys, lines, message};
+use super::support::scene::{Plan, Scene};
+
+fn start(example: &Path, scene: &Scene, results: &Path, group: &str, instance: Option<&str>) -> Process {
+    let mut command = Command::new(example);
+    command.args(["-bootstrap", &scene.bootstrap, "-group", group]);
+    command.args(instance.map(|name| format!("-instance={name}")));
+    command.args(["-topics", &scene.topic, "-secrets", &format!("{}=SECRET", scene.source)]);
+    command.arg("-results").arg(results).env("SECRET", scene.signer.secret());
+    Process::start(&mut command)
+}
 
 #[test]
 fn the_go_consumer_takes_each_message_once() {
@@ -15,16 +24,9 @@ fn the_go_consumer_takes_each_message_once() {
     let scene = Plan::of("standard-webhooks").partitions(3).start();
     let dir = tempfile::tempdir().expect("a directory");
     let results = dir.path().join("results");
-    let start_at = |group: &str, results: &Path| {
-        let mut command = Command::new(&example);
-        command.args(["-bootstrap", &scene.bootstrap, "-group", group, "-instance", "one"]);
-        command.args(["-topics", &scene.topic, "-secrets", &format!("{}=SECRET", scene.source)]);
-        command.arg("-results").arg(results).env("SECRET", scene.signer.secret());
-        Process::start(&mut command)
-    };
-    let start = |group: &str| start_at(group, &results);
+    let at = |results: &Path, group: &str| start(&example, &scene, results, group, Some("one"));
     let deliveries = Deliveries::of(240, message);
-    prove_exactly_once(&scene, &deliveries, start, || keys(&results));
+    prove_exactly_once(&scene, &deliveries, |group| at(&results, group), || keys(&results));
 
     let sent = deliveries.messages();
     for line in lines(&results) {
@@ -36,8 +38,16 @@ fn the_go_consumer_takes_each_message_once() {
     }
 
     let blocked = dir.path().join("blocked");
-    let start_blocked = |group: &str| start_at(group, &blocked);
-    prove_work_before_commit(&scene, &deliveries, &blocked, start_blocked, || keys(&blocked));
+    prove_work_before_commit(&scene, &deliveries, &blocked, |group| at(&blocked, group), || keys(&blocked));
+    assert_planted(&scene, &deliveries, |group| at(&results, group), &results);
+}
 
-    assert_planted(&scene, &deliveries, start, &results);
+#[test]
+fn go_consumers_share_a_topic() {
+    let example = example("go");
+    let scene = Plan::of("svix").partitions(3).start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let deliveries = Deliveries::of(400, message);
+    let start = |group: &str| start(&example, &scene, dir.path(), group, None);
+    prove_moves(&scene, &deliveries, start, || keys(dir.path()));
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::consumers_rust::message;
 use super::support::duplicates::{Deliveries, Process, example};
+use super::support::ledgers::message;
 use super::support::scene::Plan;
 use super::support::wait::eventually;
 

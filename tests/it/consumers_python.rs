@@ -6,7 +6,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::duplicates::{Deliveries, Process, Sent, example, has_consumed, prove_exactly_once};
+use super::support::duplicates::{
+    Deliveries, Process, Sent, example, has_consumed, prove_exactly_once, prove_moves,
+};
 use super::support::scene::{Plan, Scene};
 use super::support::unique;
 
@@ -102,9 +104,10 @@ impl Setup {
         self.dir.path().join("results.sqlite")
     }
 
-    fn consumer(&self, scene: &Scene, url: &str, group: &str) -> Process {
+    fn consumer(&self, scene: &Scene, url: &str, group: &str, instance: Option<&str>) -> Process {
         let mut command = self.run("consumer.py");
-        command.args(["--bootstrap", &scene.bootstrap, "--group", group, "--instance", "one"]);
+        command.args(["--bootstrap", &scene.bootstrap, "--group", group]);
+        command.args(instance.map(|name| format!("--instance={name}")));
         command.args(["--topics", &scene.topic, "--graphql", &format!("{url}/graphql")]);
         command.args(["--token-url", &format!("{url}/token"), "--attempts", "3", "--database"]);
         command.arg(self.database());
@@ -127,7 +130,7 @@ fn the_python_consumer_enriches_each_event_once() {
     let (_stub, url) = setup.stub("0");
     let scene = Plan::of("eventsair").partitions(3).start();
     let deliveries = Deliveries::of(240, message);
-    let start = |group: &str| setup.consumer(&scene, &url, group);
+    let start = |group: &str| setup.consumer(&scene, &url, group, Some("one"));
     prove_exactly_once(&scene, &deliveries, start, || setup.keys());
     setup.rows().iter().for_each(assert_enriched);
 }
@@ -141,12 +144,12 @@ fn the_python_consumer_waits_for_an_api_that_is_away() {
     let deliveries = Deliveries::of(40, message);
     deliveries.send(&scene);
     let group = unique("consumers");
-    let mut consumer = setup.consumer(&scene, &url, &group);
+    let mut consumer = setup.consumer(&scene, &url, &group, Some("one"));
     consumer.wait_for("it waits", |consumer| consumer.log().contains("waiting for the API").then_some(()));
     // What it waits for is not committed: another one begins with it.
     consumer.kill();
     assert_eq!(setup.rows(), Vec::<Value>::new());
-    let mut consumer = setup.consumer(&scene, &url, &group);
+    let mut consumer = setup.consumer(&scene, &url, &group, Some("one"));
     consumer.wait_for("it waits", |consumer| consumer.log().contains("waiting for the API").then_some(()));
     let port = url.rsplit(':').next().expect("a port");
     let (_stub, _) = setup.stub(port);
@@ -155,4 +158,16 @@ fn the_python_consumer_waits_for_an_api_that_is_away() {
     deliveries.assert_once_each("once the API is there", setup.keys());
     setup.rows().iter().for_each(assert_enriched);
     consumer.terminate();
+}
+
+#[test]
+fn python_consumers_share_a_topic() {
+    let setup = Setup::new();
+    let (_stub, url) = setup.stub("0");
+    let scene = Plan::of("eventsair").partitions(3).start();
+    // Without dead ends, which take their time.
+    let deliveries = Deliveries::of(400, |number| message(number * 12));
+    let start = |group: &str| setup.consumer(&scene, &url, group, None);
+    prove_moves(&scene, &deliveries, start, || setup.keys());
+    setup.rows().iter().for_each(assert_enriched);
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -63,8 +64,14 @@ impl Deliveries {
 
     /// Delivers all, signed anew each time as a provider's retry is, and sees each acknowledged.
     pub(crate) fn send(&self, scene: &Scene) {
+        self.send_part(scene, 0..1, 1);
+    }
+
+    /// Delivers some of them: these of so many parts.
+    fn send_part(&self, scene: &Scene, these: Range<usize>, parts: usize) {
+        let at = |part: usize| part * self.order.len() / parts;
         let mut connection = Connection::open(scene.bridge.public());
-        for index in &self.order {
+        for index in &self.order[at(these.start)..at(these.end)] {
             let Sent { id, body, .. } = &self.messages[*index];
             connection.exchange(&scene.request(id, body)).assert_received();
         }
@@ -247,4 +254,42 @@ pub(crate) fn prove_work_before_commit(
     consumer.wait_for("everything is consumed", |_| consumed());
     deliveries.assert_once_each("after it could not write", keys());
     consumer.terminate();
+}
+
+/// How many members a group has; none while partitions are on the move.
+fn members(bootstrap: &str, group: &str) -> Option<usize> {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("a consumer");
+    let groups = consumer.fetch_group_list(Some(group), ASK_FOR).ok()?;
+    let found = groups.groups().iter().find(|found| found.name() == group && found.state() == "Stable");
+    found.map(|found| found.members().len())
+}
+
+/// A second consumer comes while the first is at work, and goes again, so that partitions move to and fro: still each message
+/// once. Neither has a name in the group, so that it leaves when it ends.
+pub(crate) fn prove_moves(
+    scene: &Scene,
+    deliveries: &Deliveries,
+    start: impl Fn(&str) -> Process,
+    keys: impl Fn() -> Vec<String>,
+) {
+    let group = unique("consumers-moving");
+    let mut first = start(&group);
+    first.wait_for("one member", |_| (members(&scene.bootstrap, &group)? == 1).then_some(()));
+    deliveries.send_part(scene, 0..1, 4);
+    let mut second = thread::scope(|scope| {
+        scope.spawn(|| deliveries.send_part(scene, 1..2, 4));
+        start(&group)
+    });
+    second.wait_for("two members", |_| (members(&scene.bootstrap, &group)? == 2).then_some(()));
+    deliveries.send_part(scene, 2..3, 4);
+    thread::scope(|scope| {
+        scope.spawn(|| deliveries.send_part(scene, 3..4, 4));
+        second.terminate();
+    });
+    deliveries.assert_in_topic(scene);
+    let consumed = || has_consumed(&scene.bootstrap, &group, &scene.topic).then_some(());
+    first.wait_for("everything is consumed", |_| consumed());
+    deliveries.assert_once_each("after partitions have moved", keys());
+    first.terminate();
 }
