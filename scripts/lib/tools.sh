@@ -42,6 +42,15 @@ has_java() {
   [[ -n $version ]] && ((version >= 17))
 }
 
+has_go() {
+  # `go version go1.19.8 linux/amd64`: examples/go says what is the least.
+  local version
+  version=$(go version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p') || return 1
+  [[ -n $version ]] && ((version >= 19))
+}
+# Debian's python3 comes without what makes virtual environments.
+has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
 want() { # want CHECK PACKAGE WORDS
   "$1" && return
   wanted_checks+=("$1")
@@ -60,6 +69,8 @@ want_build_tools() {
 
 want_java() { want has_java default-jre-headless "Java 17 or later"; }
 want_maven() { want has_maven maven "maven"; }
+want_go() { want has_go golang-go "Go 1.19 or later"; }
+want_python() { want has_python python3-venv "Python 3.10 or later with its venv"; }
 
 install_wanted() {
   ((${#wanted[@]})) || return 0
