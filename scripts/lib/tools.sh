@@ -35,6 +35,7 @@ has_make() { command -v make >/dev/null; }
 has_cmake() { command -v cmake >/dev/null; }
 has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 >/dev/null 2>&1; }
 has_maven() { command -v mvn >/dev/null; }
+has_javac() { has_java && javac -version >/dev/null 2>&1; }
 has_java() {
   # `openjdk version "17.0.15" ...`; Java 8 calls itself 1.8 and is rightly refused.
   local version
@@ -68,6 +69,8 @@ want_build_tools() {
 }
 
 want_java() { want has_java default-jre-headless "Java 17 or later"; }
+# What has the compiler has the rest too.
+want_jdk() { want has_javac default-jdk-headless "a Java 17 compiler or later"; }
 want_maven() { want has_maven maven "maven"; }
 want_go() { want has_go golang-go "Go 1.19 or later"; }
 want_python() { want has_python python3-venv "Python 3.10 or later with its venv"; }
