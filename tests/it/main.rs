@@ -7,6 +7,7 @@ mod batches;
 mod broker_loss;
 mod cloudevents;
 mod commands;
+mod consumers_cloudevents;
 mod consumers_go;
 mod consumers_pyspark;
 mod consumers_python;

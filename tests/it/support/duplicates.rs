@@ -145,10 +145,11 @@ impl Process {
         assert!(status.success(), "the end of {}: {status}\n{}", self.name, self.stderr.text());
     }
 
-    /// Waits until it has given up.
-    pub(crate) fn fails(mut self) {
+    /// Waits until it has given up, and gives what it said on standard error.
+    pub(crate) fn fails(mut self) -> String {
         let status = wait_for_end(&mut self.child, PATIENCE);
         assert!(!status.success(), "{} did not fail\n{}", self.name, self.stderr.text());
+        self.stderr.text()
     }
 
     /// What it has said on standard error.

@@ -4,6 +4,7 @@
 pub(crate) mod bridge;
 pub(crate) mod captured;
 pub(crate) mod command;
+pub(crate) mod consumers;
 pub(crate) mod duplicates;
 pub(crate) mod http;
 pub(crate) mod kafka;
