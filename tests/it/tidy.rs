@@ -31,7 +31,7 @@ fn rust_files(dir: &str) -> Vec<(String, String)> {
 }
 
 fn all_files() -> Vec<(String, String)> {
-    ["src", "tests/it", "tests/compile_fail"].into_iter().flat_map(rust_files).collect()
+    ["src", "tests/it", "tests/compile_fail", "examples"].into_iter().flat_map(rust_files).collect()
 }
 
 #[track_caller]
@@ -176,7 +176,7 @@ fn named_paths(text: &str) -> Vec<String> {
     let of_a_path = |c: char| c.is_ascii_alphanumeric() || "_-./*".contains(c);
     text.split(|c: char| !of_a_path(c))
         .filter(|word| {
-            ["src/", "config/", "tests/", "scripts/", "schemas/", ".ci/"]
+            ["src/", "config/", "tests/", "scripts/", "schemas/", ".ci/", "examples/", "docs/"]
                 .iter()
                 .any(|dir| word.starts_with(dir))
         })

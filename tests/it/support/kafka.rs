@@ -311,7 +311,7 @@ pub(crate) fn kit() -> &'static Path {
 }
 
 /// The arguments of every java here: a quick start matters more than speed later on.
-fn java(main_class: &str) -> Vec<String> {
+pub(super) fn java(main_class: &str) -> Vec<String> {
     let kit = kit().display();
     let class_path = format!("{kit}:{kit}/*");
     ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp"]

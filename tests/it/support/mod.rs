@@ -4,8 +4,11 @@
 pub(crate) mod bridge;
 pub(crate) mod captured;
 pub(crate) mod command;
+pub(crate) mod consumers;
+pub(crate) mod duplicates;
 pub(crate) mod http;
 pub(crate) mod kafka;
+pub(crate) mod ledgers;
 pub(crate) mod metrics;
 pub(crate) mod murmur2;
 pub(crate) mod provider;

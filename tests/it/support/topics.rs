@@ -25,7 +25,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn of(message: &BorrowedMessage<'_>) -> Record {
+    pub(super) fn of(message: &BorrowedMessage<'_>) -> Record {
         let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
         Record {
             partition: message.partition(),
