@@ -40,5 +40,6 @@ mod shadow;
 mod shutdown;
 mod slow_clients;
 mod tidy;
+mod topics_command;
 mod vectors;
 mod witnesses;

@@ -117,3 +117,14 @@ pub(crate) fn read_until(
         enough(&records).then_some(records)
     })
 }
+
+/// Writes one record with a timestamp of its own.
+pub(crate) fn write_at(bootstrap: &str, topic: &str, timestamp_ms: u64) {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("a producer");
+    let timestamp = i64::try_from(timestamp_ms).expect("a timestamp");
+    let record = BaseRecord::to(topic).key("k").payload("v").timestamp(timestamp);
+    producer.send(record).map_err(|(error, _)| error).expect("enqueue a record");
+    producer.flush(SOON).expect("deliver a record");
+}
