@@ -85,7 +85,7 @@ pub(super) fn source(
     let handshakes = source_handshake::of_source(check, path, raw, &file, common.env);
     let authentication = authentication(check, path, raw, file.scheme, keys, quarantine.is_some())?;
     let topics = topics?;
-    let has_schema = topics.schemas().next().is_some();
+    let decompress = decompresses(raw, &topics);
     let source = Source {
         name: name.into(),
         path: served_at?,
@@ -101,10 +101,7 @@ pub(super) fn source(
         namespace: raw.namespace.clone(),
         split: split?,
         cloudevents: raw.cloudevents.unwrap_or_default(),
-        // An envelope holds what can be read.
-        decompress: raw.decompress == Some(true)
-            || raw.cloudevents == Some(CloudEventsMode::Structured)
-            || has_schema,
+        decompress,
         max_body_bytes,
         respond_within,
         body_timeout,
@@ -117,11 +114,24 @@ pub(super) fn source(
     };
     let needs = topics::of_source(check, path, &source);
     let source = Source { needs, ..source };
-    dead_letters_apart(check, path, &source);
-    schemas(check, path, &source, common.registry);
-    warn_of(check, path, &source);
-    coverage::check(check, path, &source, raw.strict_fields == Some(true));
+    whole(check, path, &source, raw, common);
     Some(source)
+}
+
+/// What can only be seen of the source as a whole.
+fn whole(check: &mut Checker<'_>, path: &Path, source: &Source, raw: &RawSource, common: &Common<'_>) {
+    dead_letters_apart(check, path, source);
+    schemas(check, path, source, common.registry);
+    warn_of(check, path, source);
+    coverage::check(check, path, source, raw.strict_fields == Some(true));
+}
+
+/// Whether bodies are published without their content-encoding: an envelope holds what can be read, and so does what a
+/// schema makes of it.
+fn decompresses(raw: &RawSource, topics: &TopicMap) -> bool {
+    raw.decompress == Some(true)
+        || raw.cloudevents == Some(CloudEventsMode::Structured)
+        || topics.schemas().next().is_some()
 }
 
 fn bounds(check: &mut Checker<'_>, path: &Path, raw: &RawSource) {

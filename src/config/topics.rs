@@ -4,6 +4,7 @@
 //! left to [`crate::preflight`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -117,6 +118,20 @@ pub(super) fn section(check: &mut Checker<'_>, raw: &RawTopics) -> Topics {
     }
     relations(check, &path.key("defaults"), &topics.defaults);
     topics
+}
+
+/// Warns of topics that are named and that nothing leads to.
+pub(super) fn unused(check: &mut Checker<'_>, topics: &Topics, sources: &[Arc<Source>]) {
+    for name in topics.named() {
+        let is_needed = |source: &Arc<Source>| {
+            source.topics.leading_to(name).is_some() || source.needs.iter().any(|need| need.topic == *name)
+        };
+        if !sources.is_empty() && !sources.iter().any(is_needed) {
+            let path = Path::root().key("topics").key("named").key(name.as_str());
+            let message = "nothing is published to this topic".to_owned();
+            check.warn(&path, message, "correct its name, or take it out");
+        }
+    }
 }
 
 fn spec(check: &mut Checker<'_>, path: &Path, raw: &RawTopicSpec) -> TopicSpec {

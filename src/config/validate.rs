@@ -93,38 +93,11 @@ fn config(
         registry,
         env,
     };
-    let at = root.key("sources");
-    let (mut sources, mut disabled) = (Vec::new(), Vec::new());
-    let mut paths: HashMap<String, String> = HashMap::new();
-    for (name, raw) in &raw.sources {
-        let path = at.key(name);
-        if raw.enabled == Some(false) {
-            disabled.push(name.clone());
-            continue;
-        }
-        // Compared also where the source has other faults: all of them are reported.
-        let served_at = source::served_at(check, &path, name, raw.path.as_deref());
-        if let Some(served_at) = &served_at
-            && let Some(other) = paths.insert(served_at.clone(), name.clone())
-        {
-            let message = format!("the source `{other}` is served at `{served_at}` too");
-            check.error_with(&path.key("path"), (message, "give one of them another `path`".to_owned()));
-        }
-        sources.extend(source::source(check, &path, name, raw, served_at, &common).map(Arc::new));
-    }
+    let (sources, disabled) = sources(check, &raw, &common);
     unproven::topics_apart(check, &sources);
-    for name in topics.named() {
-        let is_needed = |source: &Arc<Source>| {
-            source.topics.leading_to(name).is_some() || source.needs.iter().any(|need| need.topic == *name)
-        };
-        if !sources.is_empty() && !sources.iter().any(is_needed) {
-            let path = root.key("topics").key("named").key(name.as_str());
-            let message = "nothing is published to this topic".to_owned();
-            check.warn(&path, message, "correct its name, or take it out");
-        }
-    }
+    topics::unused(check, &topics, &sources);
     unproven::unused_section(check, raw.quarantine.as_ref(), &sources);
-    if sources.is_empty() && !check.has_error_below(&at) {
+    if sources.is_empty() && !check.has_error_below(&root.key("sources")) {
         check.missing(
             &root,
             "sources",
@@ -146,6 +119,30 @@ fn config(
         warnings: Vec::new(),
         files: Vec::new(),
     })
+}
+
+/// Those that are served, and the names of those that are not.
+fn sources(check: &mut Checker<'_>, raw: &RawConfig, common: &Common<'_>) -> (Vec<Arc<Source>>, Vec<String>) {
+    let at = Path::root().key("sources");
+    let (mut sources, mut disabled) = (Vec::new(), Vec::new());
+    let mut paths: HashMap<String, String> = HashMap::new();
+    for (name, raw) in &raw.sources {
+        let path = at.key(name);
+        if raw.enabled == Some(false) {
+            disabled.push(name.clone());
+            continue;
+        }
+        // Compared also where the source has other faults: all of them are reported.
+        let served_at = source::served_at(check, &path, name, raw.path.as_deref());
+        if let Some(served_at) = &served_at
+            && let Some(other) = paths.insert(served_at.clone(), name.clone())
+        {
+            let message = format!("the source `{other}` is served at `{served_at}` too");
+            check.error_with(&path.key("path"), (message, "give one of them another `path`".to_owned()));
+        }
+        sources.extend(source::source(check, &path, name, raw, served_at, common).map(Arc::new));
+    }
+    (sources, disabled)
 }
 
 fn dead_letter(check: &mut Checker<'_>, text: Option<&str>) -> Option<TopicName> {

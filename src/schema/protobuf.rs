@@ -7,6 +7,7 @@
 //! Sources: protobuf's documentation, "ProtoJSON Format"; Confluent's, section "Wire format" (message indexes).
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use prost_reflect::prost::Message as _;
 use prost_reflect::{Cardinality, DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
@@ -54,8 +55,15 @@ impl Protobuf {
         resolver.add(GoogleFileResolver::new());
         let mut compiler = Compiler::with_file_resolver(resolver);
         compiler.include_imports(true);
-        compiler.open_file(OWN_FILE).map_err(|error| error.to_string())?;
-        let pool: DescriptorPool = compiler.descriptor_pool();
+        // protox-parse 0.9.0 panics at some texts that are no schema, such as the number `08`; a schema comes from
+        // outside, and must not end whoever asked for it.
+        let compiled = catch_unwind(AssertUnwindSafe(|| {
+            compiler.open_file(OWN_FILE).map(|compiler| compiler.descriptor_pool())
+        }));
+        let pool: DescriptorPool = match compiled {
+            Ok(compiled) => compiled.map_err(|error| error.to_string())?,
+            Err(_) => return Err("its compiler broke off: the text is no schema".to_owned()),
+        };
         let file = pool.get_file_by_name(OWN_FILE).ok_or("it has no content")?;
         let message = match message {
             None => file.messages().next().ok_or("it has no message")?,

@@ -106,6 +106,8 @@ fn what_is_no_schema_is_refused() {
     {
         assert!(Compiled::compile(Kind::Protobuf, text, &[], None).is_err(), "{text}");
     }
+    let number = "syntax = \"proto3\"; message A { int32 a = 08; }";
+    assert!(Compiled::compile(Kind::Protobuf, number, &[], None).is_err(), "the compiler itself panics");
     let old = "syntax = \"proto2\"; message A { required string a = 1; optional int32 b = 2 [default = 5]; }";
     assert!(
         Compiled::compile(Kind::Protobuf, old, &[], None)

@@ -66,6 +66,16 @@ fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Coun
     meter.u64_counter(name).with_description(description).build()
 }
 
+fn seconds(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
+    let histogram = meter.f64_histogram(name).with_description(description).with_unit("s");
+    histogram.with_boundaries(SECONDS.to_vec()).build()
+}
+
+fn active_requests(meter: &Meter) -> UpDownCounter<i64> {
+    let counter = meter.i64_up_down_counter("http.server.active_requests");
+    counter.with_description("Requests that have no answer yet").build()
+}
+
 /// The number of the producer in place. Beside it what the log has lost: both are asked for, not told.
 fn generation(meter: &Meter) -> Arc<AtomicU64> {
     let generation = Arc::new(AtomicU64::new(0));
@@ -116,28 +126,23 @@ impl Metrics {
         let generation = generation(&meter);
         let preflight = preflight(&meter);
         Ok(Arc::new(Self {
-            request_duration: meter
-                .f64_histogram("http.server.request.duration")
-                .with_description("Time from the request's head to its answer")
-                .with_unit("s")
-                .with_boundaries(SECONDS.to_vec())
-                .build(),
-            active_requests: meter
-                .i64_up_down_counter("http.server.active_requests")
-                .with_description("Requests that have no answer yet")
-                .build(),
+            request_duration: seconds(
+                &meter,
+                "http.server.request.duration",
+                "Time from the request's head to its answer",
+            ),
+            active_requests: active_requests(&meter),
             rejections: counter(&meter, "hookbridge.rejections", "Requests refused, by reason"),
             sent_messages: counter(
                 &meter,
                 "messaging.client.sent.messages",
                 "Records whose end is known: acknowledged, or with an error.type",
             ),
-            send_duration: meter
-                .f64_histogram("messaging.client.operation.duration")
-                .with_description("Time from enqueueing a record to its delivery report")
-                .with_unit("s")
-                .with_boundaries(SECONDS.to_vec())
-                .build(),
+            send_duration: seconds(
+                &meter,
+                "messaging.client.operation.duration",
+                "Time from enqueueing a record to its delivery report",
+            ),
             late_deliveries: counter(
                 &meter,
                 "hookbridge.deliveries.late",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hookbridge::app::App;
 use hookbridge::config::raw::RawSecret;
 use hookbridge::pipeline::encode::{Records, encode};
+use hookbridge::pipeline::decode::decode;
 use hookbridge::pipeline::extract::extract;
 use hookbridge::pipeline::keys::gather;
 use hookbridge::pipeline::produce::produce;
@@ -34,8 +35,8 @@ pub async fn to_records(app: &App, received: Received) -> Result<Records, Reject
         Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),
         Err(Unproven::Unverified(unverified)) => return Ok(report_only::encode(app.metrics(), *unverified)),
     };
-    match route(extract(verified)?)? {
-        Route::Publish(routed) => Ok(encode(routed)),
+    match route(extract(decode(verified)?)?)? {
+        Route::Publish(routed) => encode(app, routed).await,
         Route::Drop(_) | Route::Empty(_) => Err(Rejection::Draining),
     }
 }

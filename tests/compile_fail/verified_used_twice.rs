@@ -2,8 +2,8 @@
 //! What has been verified once is read once.
 
 use hookbridge::pipeline::{Rejection, Verified};
-use hookbridge::pipeline::extract::{Extracted, extract};
+use hookbridge::pipeline::decode::{Decoded, decode};
 
-pub fn forge(verified: Verified) -> Result<(Extracted, Extracted), Rejection> {
-    Ok((extract(verified)?, extract(verified)?))
+pub fn forge(verified: Verified) -> Result<(Decoded, Decoded), Rejection> {
+    Ok((decode(verified)?, decode(verified)?))
 }

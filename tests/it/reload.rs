@@ -335,7 +335,7 @@ fn what_needs_a_restart_is_said_and_the_rest_is_put_in_place() {
     hang_up(&scene, NOT_RELOADED);
     let faults = scene.bridge.log().find(NOT_RELOADED, |_| true).expect("a warning")["faults"].clone();
     let faults = faults.as_str().expect("the faults");
-    assert!(faults.contains(".max_body_bytes: must be at most 1MiB"), "{faults}");
+    assert!(faults.contains(".max_body_bytes: must be at most 960KiB"), "{faults}");
     assert!(faults.contains("until a restart"), "{faults}");
     assert_eq!(http::send(scene.bridge.public(), &scene.signer.event("/third", "msg_3", TYPE)).status, 404);
     http::send(scene.bridge.public(), &scene.signer.event("/elsewhere", "msg_4", TYPE)).assert_received();
