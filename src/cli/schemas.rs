@@ -47,6 +47,15 @@ struct Use {
     schema: Arc<RouteSchema>,
 }
 
+impl Use {
+    /// Whether there is no more to say of another route. One subject with two files has two things to say.
+    fn is_same(&self, subject: &Result<String, String>, schema: &RouteSchema) -> bool {
+        let what =
+            |schema: &RouteSchema| (schema.kind, schema.version, schema.file.clone(), schema.record.clone());
+        self.subject.is_ok() && self.subject == *subject && what(&self.schema) == what(schema)
+    }
+}
+
 /// What is to be said of it.
 struct Verdict {
     state: State,
@@ -120,7 +129,7 @@ fn uses(config: &Config) -> Vec<Use> {
         for (_, target) in source.topics.entries() {
             let Target::Topic(pattern, Some(schema)) = target else { continue };
             let subject = subject(&pattern, &schema);
-            let known = uses.values().any(|other| other.subject.is_ok() && other.subject == subject);
+            let known = uses.values().any(|other| other.is_same(&subject, &schema));
             if !known {
                 uses.insert((schema.at.line, schema.path.clone()), Use { subject, schema });
             }
@@ -186,10 +195,7 @@ async fn of_file(
     }
     match client.look_up(subject, schema.kind, text).await {
         Err(error) => return Verdict::wrong(error.to_string()),
-        Ok(Some((id, version))) => {
-            let text = format!("{file} is registered");
-            return Verdict { state: State::Ok, id: Some(id), version: Some(version), text };
-        }
+        Ok(Some(known)) => return of_known(client, subject, schema, file, known).await,
         Ok(None) => {}
     }
     match client.is_compatible(subject, schema.kind, text).await {
@@ -212,6 +218,35 @@ async fn of_file(
             Verdict { state: State::Registered, id: Some(id), version: None, text }
         }
     }
+}
+
+/// The file is registered. Is it what the route's events are encoded with?
+async fn of_known(
+    client: &Client,
+    subject: &str,
+    schema: &RouteSchema,
+    file: &str,
+    (id, version): (u32, u32),
+) -> Verdict {
+    let used = match client.find(subject, schema.version).await {
+        Ok(used) => used,
+        Err(error) => {
+            return Verdict::wrong(format!("{file} is registered, but the route's version: {error}"));
+        }
+    };
+    let (state, text) = if used.id == id {
+        (State::Ok, format!("{file} is registered"))
+    } else {
+        let other =
+            used.version.map_or_else(|| "another version".to_owned(), |other| format!("version {other}"));
+        let which = if schema.version.is_some() { "as its `version` says" } else { "the latest" };
+        let text = format!(
+            "{file} is registered, but the route uses {other} (id {}), {which}: bring the file up to date, or change `version`",
+            used.id
+        );
+        (State::Wrong, text)
+    };
+    Verdict { state, id: Some(id), version: Some(version), text }
 }
 
 fn print(file: &str, used: &Use, verdict: &Verdict, as_json: bool) {

@@ -36,6 +36,7 @@ mod quarantine;
 mod refusals;
 mod registry;
 mod reload;
+mod schema_files;
 mod shadow;
 mod shutdown;
 mod slow_clients;
