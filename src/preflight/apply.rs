@@ -12,6 +12,9 @@ use rdkafka::admin::{
 use super::facts::{self, Facts, TopicFacts};
 use super::{ASK_WITHIN, Change, Needs};
 
+/// A change, and what became of it.
+pub type Outcome = (Change, Result<(), String>);
+
 /// Makes the changes, one after the other.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub fn apply(
     needs: &Needs,
     facts: &Facts,
     changes: &[Change],
-) -> Result<Vec<(Change, Result<(), String>)>, String> {
+) -> Result<Vec<Outcome>, String> {
     let (client, _) = facts::admin(&needs.kafka)?;
     let options = AdminOptions::new().request_timeout(Some(ASK_WITHIN)).operation_timeout(Some(ASK_WITHIN));
     let mut done = Vec::new();

@@ -155,6 +155,5 @@ fn shown_by(broker: &str) -> Option<Vec<u8>> {
     socket.set_write_timeout(Some(SHOW_WITHIN)).ok()?;
     while connection.is_handshaking() && connection.complete_io(&mut socket).is_ok() {}
     let _ = socket.flush();
-    let shown = onlooker.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    shown
+    onlooker.0.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
