@@ -41,6 +41,9 @@ fn write_config(out: &mut String, config: &Config) -> std::fmt::Result {
     if !others.is_empty() {
         writeln!(out, "                    also set: {}", others.join(", "))?;
     }
+    if let Some(standby) = &config.standby {
+        writeln!(out, "{standby}")?;
+    }
     writeln!(out, "dead letters        {}", config.dead_letter)?;
     writeln!(
         out,

@@ -16,6 +16,7 @@ pub use super::raw_provider::{
     Algorithm, Encoding, RawBodyHash, RawExample, RawNative, RawProvider, RawSecretFormat, RawSignature,
     RawSuccess, RawTimeUnit, RawTimestamp, RawVariant, SecretEncoding,
 };
+pub use super::standby::{RawKafka, RawStandby};
 use super::unproven::{RawQuarantine, Verification};
 
 /// hookbridge receives webhooks, verifies their signatures and publishes them to Kafka.
@@ -28,8 +29,8 @@ pub struct RawConfig {
     /// The listener for `/livez`, `/readyz` and `/metrics`. Never expose it to the internet.
     pub admin: RawAdmin,
     /// librdkafka's own properties, by their own names. `bootstrap.servers` is required. Those that would
-    /// break a promise (`acks`, `enable.idempotence`, ...) are refused.
-    pub kafka: BTreeMap<String, RawProperty>,
+    /// break a promise (`acks`, `enable.idempotence`, ...) are refused. `standby` is a second cluster.
+    pub kafka: RawKafka,
     /// The topic for verified events that cannot be read (no JSON, no type). Default:
     /// `webhooks.dead-letter`.
     pub dead_letter: Option<String>,

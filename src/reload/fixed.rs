@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::units::{show_bytes, show_duration};
-use crate::config::{Config, Server, Source};
+use crate::config::{Config, Server, Source, Standby};
 use crate::kafka::properties::{Properties, RECORD_OVERHEAD_BYTES};
 
 /// The part of a configuration that stays as it was at the start.
@@ -16,6 +16,7 @@ pub(super) struct Fixed {
     server: Server,
     admin_listen: SocketAddr,
     kafka: Properties,
+    standby: Option<Standby>,
     /// The largest body for which the producer takes a record.
     largest_body: usize,
 }
@@ -26,6 +27,7 @@ impl Fixed {
             server: config.server.clone(),
             admin_listen: config.admin_listen,
             kafka: config.kafka.clone(),
+            standby: config.standby.clone(),
             largest_body: largest_body(config),
         }
     }
@@ -41,6 +43,7 @@ impl Fixed {
             ("server.header_timeout", here.header_timeout == there.header_timeout),
             ("server.shutdown_grace", here.shutdown_grace == there.shutdown_grace),
             ("admin.listen", self.admin_listen == config.admin_listen),
+            ("kafka.standby", self.standby == config.standby),
         ]
         .into_iter()
         .filter(|(_, same)| !same)

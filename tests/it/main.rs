@@ -27,6 +27,7 @@ mod reload;
 mod shadow;
 mod shutdown;
 mod slow_clients;
+mod standby;
 mod tidy;
 mod vectors;
 mod witnesses;
