@@ -24,7 +24,7 @@ const MIN_AFTER: Duration = Duration::from_secs(10);
 /// A cluster that comes back is restarting brokers and moving leaders for a while.
 const DEFAULT_BACK_AFTER: Duration = Duration::from_secs(60);
 /// Less would be no protection from going back and forth.
-const MIN_BACK_AFTER: Duration = Duration::from_secs(5);
+const MIN_BACK_AFTER: Duration = Duration::from_secs(10);
 /// More is nobody's intention.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,7 +50,7 @@ pub struct RawKafka {
 pub struct RawStandby {
     /// How long the first cluster has to be away before the standby takes over, 10s or more. Default: 15s.
     pub after: Option<RawDuration>,
-    /// How long the first cluster has to be ready again, without a gap, before records go there again, 5s or more.
+    /// How long the first cluster has to be ready again, without a gap, before records go there again, 10s or more.
     /// Default: 60s.
     pub back_after: Option<RawDuration>,
     /// librdkafka's properties for the standby, by their own names. `bootstrap.servers` is required. None is taken
@@ -101,8 +101,7 @@ pub struct Standby {
 /// Where it stands in the file is no difference.
 impl PartialEq for Standby {
     fn eq(&self, other: &Self) -> bool {
-        (&self.properties, self.after, self.back_after)
-            == (&other.properties, other.after, other.back_after)
+        (&self.properties, self.after, self.back_after) == (&other.properties, other.after, other.back_after)
     }
 }
 

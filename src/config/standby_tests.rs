@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::config::{Config, Invalid, validate};
 
 fn parse(kafka: &str) -> Result<Config, Invalid> {
-    let text =
-        format!("kafka: {{ bootstrap.servers: 'a:1'{kafka} }}\nsources: {{ s: {{ danger_accept_unsigned: true }} }}");
+    let text = format!(
+        "kafka: {{ bootstrap.servers: 'a:1'{kafka} }}\nsources: {{ s: {{ danger_accept_unsigned: true }} }}"
+    );
     validate::parse("file", &text, &|name| Some(name.to_owned()))
 }
 
@@ -42,7 +43,7 @@ fn every_fault_is_named_at_its_place() {
     for (path, message) in [
         ("kafka[\"no.such\"]", "librdkafka has no property"),
         ("kafka.standby.after", "must be 10s to"),
-        ("kafka.standby.back_after", "must be 5s to"),
+        ("kafka.standby.back_after", "must be 10s to"),
         ("kafka.standby.until", "unknown"),
         ("kafka.standby.properties[\"sasl.password\"]", "must not stand in the configuration"),
         ("kafka.standby.properties.acks", "would break the promise"),
@@ -61,4 +62,18 @@ fn the_first_cluster_is_no_standby() {
     let faults = faults(", standby: { properties: { bootstrap.servers: 'a:1' } }");
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].contains("the first cluster itself"), "{faults:?}");
+}
+
+/// What the page about Kafka shows can be used as it stands.
+#[test]
+fn the_recipes_are_valid() {
+    let page = include_str!("../../docs/kafka.md");
+    let blocks: Vec<&str> =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 4);
+    for block in blocks {
+        let text = format!("{block}sources: {{ s: {{ danger_accept_unsigned: true }} }}");
+        validate::parse("file", &text, &|name| Some(name.to_owned()))
+            .unwrap_or_else(|why| panic!("{why}\n{text}"));
+    }
 }

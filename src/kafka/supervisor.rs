@@ -24,6 +24,7 @@ use super::clusters::Cluster;
 use super::context::Signal;
 use super::health::Health;
 use super::slot::{Builder, Generation};
+use super::trouble::Trouble;
 use crate::topic::TopicName;
 
 /// How often Kafka is asked whether it is there.
@@ -242,13 +243,12 @@ impl Reporter {
             }
             (true, said) if said.is_none_or(|said| said.elapsed() >= REMIND_INTERVAL) => {
                 self.said = Some(Instant::now());
-                let trouble = health.trouble();
-                let trouble = trouble.as_deref();
+                let trouble = health.trouble().unwrap_or_else(|| Arc::new(Trouble::silence()));
                 tracing::warn!(
                     cluster,
-                    error.type = trouble.map(|trouble| trouble.kind.name()),
-                    reason = trouble.map(|trouble| trouble.reason.as_str()),
-                    hint = trouble.map(|trouble| trouble.kind.hint()),
+                    error.type = trouble.kind.name(),
+                    reason = trouble.reason,
+                    hint = trouble.kind.hint(),
                     "kafka is not reachable"
                 );
             }

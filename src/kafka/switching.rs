@@ -13,6 +13,10 @@ use super::health::UNREACHABLE_AFTER;
 /// A longer pause between two looks says that this process did not run: nothing it knows of before is worth anything.
 const GAP: Duration = Duration::from_secs(3);
 
+/// A cluster that has not answered for longer is not gone to: it may be about to count as away. Two questions of 1 s,
+/// and some time for a busy machine.
+const STEADY_WITHIN: Duration = Duration::from_secs(3);
+
 /// What is seen of one cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sight {
@@ -20,6 +24,12 @@ pub(super) struct Sight {
     pub(super) ready: bool,
     /// How long it has not answered.
     pub(super) silence: Duration,
+}
+
+impl Sight {
+    fn is_steady(self) -> bool {
+        self.ready && self.silence <= STEADY_WITHIN
+    }
 }
 
 /// The state between looks.
@@ -48,19 +58,18 @@ impl Switching {
             (self.away_since, self.ready_since) = (None, None);
         }
         self.looked = Some(now);
-        self.ready_since = primary.ready.then(|| self.ready_since.unwrap_or(now));
+        self.ready_since = primary.is_steady().then(|| self.ready_since.unwrap_or(now));
         let (active, other, to) = match self.active {
             Cluster::Primary => (primary, standby, Cluster::Standby),
             Cluster::Standby => (standby, primary, Cluster::Primary),
         };
         // It has not answered for some time before it counts as away. No more of that is believed than what makes it so.
         let before = active.silence.min(UNREACHABLE_AFTER);
-        self.away_since =
-            (!active.ready).then(|| self.away_since.unwrap_or(now.saturating_sub(before)));
+        self.away_since = (!active.ready).then(|| self.away_since.unwrap_or(now.saturating_sub(before)));
         let for_at_least = |since: Option<Duration>, wait| since.is_some_and(|since| now - since >= wait);
         let away = for_at_least(self.away_since, self.after);
         let back = to == Cluster::Primary && for_at_least(self.ready_since, self.back_after);
-        if !other.ready || !(away || back) {
+        if !other.is_steady() || !(away || back) {
             return None;
         }
         self.active = to;

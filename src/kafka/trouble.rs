@@ -103,6 +103,11 @@ impl Trouble {
         Self { kind, reason: reason.chars().take(MAX_REASON).collect() }
     }
 
+    /// Nobody complains, and nobody answers: a broker that hangs.
+    pub(super) fn silence() -> Self {
+        Self { kind: Kind::Network, reason: "no answer, and no error either".to_owned() }
+    }
+
     /// Whether another complaint says more.
     pub(super) fn is_general(&self) -> bool {
         self.kind == Kind::AllBrokersDown
@@ -124,7 +129,11 @@ mod tests {
     fn tells_what_a_complaint_is_about() {
         for (code, reason, kind) in [
             (Code::Resolve, "Failed to resolve 'nowhere:9092': Name or service not known", Kind::Name),
-            (Code::BrokerTransportFailure, "Connect to ipv4#127.0.0.1:9 failed: Connection refused", Kind::Network),
+            (
+                Code::BrokerTransportFailure,
+                "Connect to ipv4#127.0.0.1:9 failed: Connection refused",
+                Kind::Network,
+            ),
             (Code::SSL, "SSL handshake failed: certificate verify failed", Kind::Tls),
             (Code::BrokerTransportFailure, "SSL handshake failed: Disconnected", Kind::Tls),
             (Code::Authentication, "SASL authentication error: Authentication failed", Kind::Authentication),

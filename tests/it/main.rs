@@ -16,6 +16,7 @@ mod handshakes;
 mod hostile_http;
 mod injected_faults;
 mod kafka_refusals;
+mod kafka_security;
 mod keys;
 mod limits;
 mod load;

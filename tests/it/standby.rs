@@ -13,7 +13,7 @@ use super::support::wait::{SOON, eventually};
 
 /// The shortest waits that may be configured.
 const AFTER: Duration = Duration::from_secs(10);
-const BACK_AFTER: Duration = Duration::from_secs(5);
+const BACK_AFTER: Duration = Duration::from_secs(10);
 
 /// A bridge with a standby, where the same topics exist.
 fn scene(primary: &str, standby: &Kafka) -> Scene {
