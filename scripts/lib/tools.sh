@@ -35,6 +35,7 @@ has_make() { command -v make >/dev/null; }
 has_cmake() { command -v cmake >/dev/null; }
 has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 >/dev/null 2>&1; }
 has_maven() { command -v mvn >/dev/null; }
+has_openssl() { command -v openssl >/dev/null; }
 has_java() {
   # `openjdk version "17.0.15" ...`; Java 8 calls itself 1.8 and is rightly refused.
   local version
@@ -60,6 +61,8 @@ want_build_tools() {
 
 want_java() { want has_java default-jre-headless "Java 17 or later"; }
 want_maven() { want has_maven maven "maven"; }
+# Certificates for a Kafka with TLS, and tokens.
+want_openssl() { want has_openssl openssl "the openssl command"; }
 
 install_wanted() {
   ((${#wanted[@]})) || return 0

@@ -63,17 +63,3 @@ fn the_first_cluster_is_no_standby() {
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].contains("the first cluster itself"), "{faults:?}");
 }
-
-/// What the page about Kafka shows can be used as it stands.
-#[test]
-fn the_recipes_are_valid() {
-    let page = include_str!("../../docs/kafka.md");
-    let blocks: Vec<&str> =
-        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(blocks.len() >= 4);
-    for block in blocks {
-        let text = format!("{block}sources: {{ s: {{ danger_accept_unsigned: true }} }}");
-        validate::parse("file", &text, &|name| Some(name.to_owned()))
-            .unwrap_or_else(|why| panic!("{why}\n{text}"));
-    }
-}

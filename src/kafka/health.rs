@@ -50,7 +50,10 @@ impl Health {
 
     pub(super) fn contact(&self) {
         self.last_contact.store(self.now(), Ordering::Relaxed);
-        self.trouble.store(None);
+        // A cluster may answer and yet give no producer ID: what it says to that is still why this is not ready.
+        if self.has_producer_id.load(Ordering::Relaxed) {
+            self.trouble.store(None);
+        }
     }
 
     /// A generation has complained. That no broker is up says less than why one is not.

@@ -19,7 +19,10 @@ const ENV: [(&str, &str); 3] =
 
 /// A bridge that connects with these properties. Its topics exist.
 fn scene(bootstrap: &str, properties: &[String]) -> Scene {
-    let kafka = SecureKafka::shared();
+    scene_of(SecureKafka::shared(), bootstrap, properties)
+}
+
+fn scene_of(kafka: &SecureKafka, bootstrap: &str, properties: &[String]) -> Scene {
     let mut plan = Plan::of("svix").at(bootstrap).without_topic().server("shutdown_grace: 3s");
     plan = plan.server("body_timeout: 1s").option("respond_within: 2s");
     topics::create(kafka.plaintext(), &format!("webhooks.{}", plan.name()), 1, &[]);
@@ -199,6 +202,33 @@ fn a_right_that_is_missing_is_missed_for_that_topic_alone() {
     assert_eq!(scene.bridge.readyz(), Some(200));
     kafka.acl(&[&["--remove"][..], &deny].concat());
     eventually(SOON, "the right is back", || (scene.send(&scene.event("msg_3")).status == 200).then_some(()));
+}
+
+/// Without the right to write idempotently there is no producer at all, which is said, and healed.
+#[test]
+fn a_right_that_the_producer_itself_needs_is_missed_loudly() {
+    let kafka = SecureKafka::start();
+    let denied = ["--deny-principal", "User:hookbridge", "--operation"];
+    let cluster = [&denied[..], &["IdempotentWrite", "--cluster"]].concat();
+    let every_topic = [&denied[..], &["Write", "--topic", "*"]].concat();
+    kafka.acl(&[&["--add"][..], &cluster].concat());
+    kafka.acl(&[&["--add"][..], &every_topic].concat());
+    let mut properties = password("PLAIN", "KAFKA_PASSWORD");
+    properties[1] = format!("ssl.ca.location: {}", kafka.file("ca.crt").display());
+    let scene = scene_of(&kafka, &kafka.sasl(), &properties);
+    eventually(SOON, "/readyz says why", || {
+        let answer = scene.bridge.get_admin("/readyz");
+        (answer.status == 503 && answer.text().contains("kafka_authorization")).then_some(())
+    });
+    let says = |line: &serde_json::Value| line["error.type"] == "kafka_authorization";
+    assert!(scene.bridge.log().find("kafka client error", says).is_some());
+    assert_refusal(&scene.send(&scene.event("msg_1")), 503, "unavailable");
+    kafka.acl(&[&["--remove"][..], &cluster].concat());
+    kafka.acl(&[&["--remove"][..], &every_topic].concat());
+    eventually(HEALED_WITHIN, "readiness", || (scene.bridge.readyz()? == 200).then_some(()));
+    scene.send(&scene.event("msg_2")).assert_received();
+    let records = topics::read(kafka.plaintext(), &scene.topic);
+    assert!(records.iter().any(|record| record.key == "msg_2"));
 }
 
 /// The broker ends a connection when its token is over, so another one must be had in time.

@@ -34,7 +34,8 @@ impl SecureKafka {
         SHARED.get_or_init(SecureKafka::start)
     }
 
-    fn start() -> SecureKafka {
+    /// A broker of one's own, for access lists that are about everything.
+    pub(crate) fn start() -> SecureKafka {
         // Nobody drops what is shared, so it is left where builds leave theirs.
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory for certificates");
         let at = dir.path();
@@ -156,7 +157,8 @@ pub(super) fn openssl(dir: &Path, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-fn authority(dir: &Path, name: &str) {
+/// A key and a certificate of an authority's own.
+pub(crate) fn authority(dir: &Path, name: &str) {
     let (key, crt, subject) = (format!("{name}.key"), format!("{name}.crt"), format!("/CN={name}"));
     openssl(
         dir,
