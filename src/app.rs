@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 
 use crate::budget::Budget;
 use crate::config::{Config, Source};
-use crate::kafka::slot::ProducerSlot;
+use crate::kafka::clusters::{Clusters, Second};
 use crate::keys::Fetcher;
 use crate::registry::{ClientError, Registry};
 use crate::telemetry::metrics::Metrics;
@@ -25,7 +25,7 @@ type Sources = HashMap<String, Arc<Source>>;
 pub struct App {
     sources: ArcSwap<Sources>,
     budget: Arc<Budget>,
-    producer: ProducerSlot,
+    producer: Clusters,
     metrics: Arc<Metrics>,
     fetcher: Arc<Fetcher>,
     registry: Option<Arc<Registry>>,
@@ -64,9 +64,15 @@ impl App {
         let metrics = Metrics::new().map_err(SetUpError::Metrics)?;
         let server = &config.server;
         let budget = Budget::new(server.max_in_flight_requests, server.max_in_flight_bytes);
-        let producer =
-            ProducerSlot::start(config.producer(), config.dead_letter.clone(), Arc::clone(&metrics))
-                .map_err(SetUpError::Producer)?;
+        let second = config.standby.as_ref().zip(config.standby_producer());
+        let second = second.map(|(standby, producer)| Second {
+            producer,
+            after: standby.after,
+            back_after: standby.back_after,
+        });
+        let probe = config.dead_letter.clone();
+        let producer = Clusters::start(config.producer(), second, probe, Arc::clone(&metrics))
+            .map_err(SetUpError::Producer)?;
         let registry = config.schema_registry.as_ref();
         let registry = registry.map(|registry| Registry::new(registry, Arc::clone(&metrics)));
         let registry = registry.transpose().map_err(SetUpError::Registry)?;
@@ -113,7 +119,7 @@ impl App {
 
     /// The way to Kafka.
     #[must_use]
-    pub fn producer(&self) -> &ProducerSlot {
+    pub fn producer(&self) -> &Clusters {
         &self.producer
     }
 

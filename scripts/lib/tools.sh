@@ -36,6 +36,7 @@ has_cmake() { command -v cmake >/dev/null; }
 has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 >/dev/null 2>&1; }
 has_maven() { command -v mvn >/dev/null; }
 has_javac() { has_java && javac -version >/dev/null 2>&1; }
+has_openssl() { command -v openssl >/dev/null; }
 has_java() {
   # `openjdk version "17.0.15" ...`; Java 8 calls itself 1.8 and is rightly refused.
   local version
@@ -74,6 +75,8 @@ want_jdk() { want has_javac default-jdk-headless "a Java 17 compiler or later"; 
 want_maven() { want has_maven maven "maven"; }
 want_go() { want has_go golang-go "Go 1.19 or later"; }
 want_python() { want has_python python3-venv "Python 3.10 or later with its venv"; }
+# Certificates for a Kafka with TLS, and tokens.
+want_openssl() { want has_openssl openssl "the openssl command"; }
 
 install_wanted() {
   ((${#wanted[@]})) || return 0

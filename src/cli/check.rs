@@ -81,6 +81,9 @@ fn write_config(out: &mut String, config: &Config) -> std::fmt::Result {
     if !others.is_empty() {
         writeln!(out, "                    also set: {}", others.join(", "))?;
     }
+    if let Some(standby) = &config.standby {
+        writeln!(out, "{standby}")?;
+    }
     if let Some(registry) = &config.schema_registry {
         writeln!(out, "schema registry     {}", registry.urls.join(", "))?;
     }

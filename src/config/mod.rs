@@ -30,6 +30,7 @@ mod scheme;
 pub mod secret;
 mod source;
 mod source_handshake;
+pub mod standby;
 pub mod topics;
 pub mod units;
 pub mod unproven;
@@ -51,6 +52,7 @@ pub use provider::{Provider, Success};
 pub use raw::{CloudEventsMode, KeyFrom, Unmapped};
 pub use registry::RegistryConfig;
 pub use schema_route::RouteSchema;
+pub use standby::Standby;
 pub use unproven::{Quarantine, ReportOnly};
 
 use crate::allowance::{MAX_BYTES_UNDER_WAY, MAX_RECORDS_UNDER_WAY};
@@ -76,6 +78,8 @@ pub struct Config {
     pub kafka: Properties,
     /// Where they stand in the file.
     pub kafka_at: Position,
+    /// The cluster that takes over while the first one is away.
+    pub standby: Option<Standby>,
     /// The schema registry, if there is one.
     pub schema_registry: Option<RegistryConfig>,
     /// The topic for what can't be read.
@@ -126,6 +130,16 @@ impl Config {
     /// What librdkafka is to be set up with.
     #[must_use]
     pub fn producer(&self) -> ClientConfig {
+        self.producer_of(&self.kafka)
+    }
+
+    /// The same, for the standby: one limit, and one patience, for both clusters.
+    #[must_use]
+    pub fn standby_producer(&self) -> Option<ClientConfig> {
+        self.standby.as_ref().map(|standby| self.producer_of(&standby.beside(&self.kafka)))
+    }
+
+    fn producer_of(&self, kafka: &Properties) -> ClientConfig {
         let largest_body = self.sources.iter().map(|source| source.largest_value()).max().unwrap_or(0);
         let server = &self.server;
         // One for each request, and as many elements of batches as there is room for.
@@ -135,17 +149,25 @@ impl Config {
             records += MAX_RECORDS_UNDER_WAY;
             bytes += MAX_BYTES_UNDER_WAY;
         }
-        self.kafka.producer_config(records, bytes, largest_body)
+        kafka.producer_config(records, bytes, largest_body)
     }
 
     /// Some properties contradict each other, which librdkafka tells only when a client is made.
     fn check_kafka(&self) -> Result<(), Diagnostic> {
-        properties::check_together(&self.producer()).map_err(|why| Diagnostic {
-            at: self.kafka_at,
-            path: diagnostic::Path::root().key("kafka"),
+        let kafka = diagnostic::Path::root().key("kafka");
+        let refused = |at: Position, path: diagnostic::Path, why: String| Diagnostic {
+            at,
+            path,
             message: format!("librdkafka does not take these properties together: {why}"),
             hint: Some("librdkafka's CONFIGURATION.md says which properties need which others".to_owned()),
-        })
+        };
+        properties::check_together(&self.producer())
+            .map_err(|why| refused(self.kafka_at, kafka.clone(), why))?;
+        let (Some(standby), Some(producer)) = (&self.standby, self.standby_producer()) else {
+            return Ok(());
+        };
+        properties::check_together(&producer)
+            .map_err(|why| refused(standby.at, kafka.key("standby").key("properties"), why))
     }
 }
 

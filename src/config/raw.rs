@@ -18,6 +18,7 @@ pub use super::raw_provider::{
 };
 use super::registry::RawRegistry;
 use super::schema_route::RawRoute;
+pub use super::standby::{RawKafka, RawStandby};
 use super::topics::RawTopics;
 use super::unproven::{RawQuarantine, Verification};
 
@@ -31,8 +32,8 @@ pub struct RawConfig {
     /// The listener for `/livez`, `/readyz` and `/metrics`. Never expose it to the internet.
     pub admin: RawAdmin,
     /// librdkafka's own properties, by their own names. `bootstrap.servers` is required. Those that would
-    /// break a promise (`acks`, `enable.idempotence`, ...) are refused.
-    pub kafka: BTreeMap<String, RawProperty>,
+    /// break a promise (`acks`, `enable.idempotence`, ...) are refused. `standby` is a second cluster.
+    pub kafka: RawKafka,
     /// How the topics should be, for `hookbridge topics` and the checks against the cluster.
     pub topics: RawTopics,
     /// The schema registry, for routes with a `schema`.

@@ -13,7 +13,7 @@ use super::diagnostic::{Diagnostics, Path};
 use super::document::Document;
 use super::raw::{RawConfig, RawProperty, RawServer};
 use super::source::{self, Common};
-use super::{Config, Invalid, Server, Source, registry, secret, topics, unproven};
+use super::{Config, Invalid, Server, Source, registry, secret, standby, topics, unproven};
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
 use crate::topic::TopicName;
 
@@ -77,7 +77,8 @@ fn config(
             (format!("{admin} is the address for webhooks already"), hint),
         );
     }
-    let kafka = kafka(check, &root.key("kafka"), &raw.kafka, env);
+    let kafka = kafka(check, &root.key("kafka"), &raw.kafka.properties, env);
+    let standby = standby::section(check, raw.kafka.standby.as_ref(), &kafka, env);
     let dead_letter = dead_letter(check, raw.dead_letter.as_deref());
     let body_timeout = raw.server.body_timeout.map(|duration| duration.0);
     let quarantine = unproven::section(check, raw.quarantine.as_ref());
@@ -111,6 +112,7 @@ fn config(
         admin_listen: admin_listen?,
         kafka,
         kafka_at: check.position(&root.key("kafka")),
+        standby,
         dead_letter: dead_letter?,
         schema_registry,
         topics,
@@ -191,7 +193,8 @@ fn server(check: &mut Checker<'_>, raw: &RawServer) -> Option<Server> {
     Some(server)
 }
 
-fn kafka(
+/// The properties of one cluster, which stand at `path`.
+pub(super) fn kafka(
     check: &mut Checker<'_>,
     path: &Path,
     raw: &std::collections::BTreeMap<String, RawProperty>,

@@ -15,9 +15,11 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 
+use super::clusters::Cluster;
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::health::Health;
+use super::trouble::Trouble;
 use crate::telemetry::metrics::Metrics;
 
 /// What the supervisor is told.
@@ -31,6 +33,8 @@ pub(super) enum Signal {
 /// The context of one generation of the producer.
 pub struct Context {
     pub(super) generation: u64,
+    /// Which of two clusters, where there are two.
+    pub(super) cluster: Option<Cluster>,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) supervisor: Sender<Signal>,
@@ -73,7 +77,18 @@ impl ClientContext for Context {
         // The event for a fatal error carries the code of its cause, so any error may be one: the supervisor
         // asks librdkafka itself.
         self.suspect_death();
-        tracing::warn!(generation = self.generation, error = %error, reason, "kafka client error");
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        let trouble = Trouble::of(code, reason);
+        tracing::warn!(
+            cluster = self.cluster.map(Cluster::name),
+            generation = self.generation,
+            error = %error,
+            error.type = trouble.kind.name(),
+            reason,
+            hint = trouble.kind.hint(),
+            "kafka client error"
+        );
+        self.health.complain(trouble);
     }
 }
 
@@ -103,6 +118,7 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             delivery.enqueued().elapsed(),
             report.err().map(Failure::name),
             delivery.is_given_up(),
+            self.cluster,
         );
         delivery.complete(report);
     }

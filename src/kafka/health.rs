@@ -3,8 +3,13 @@
 //! Takes what the supervisor and librdkafka's reports see. Gives readiness, without a lock and without
 //! asking Kafka.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use super::trouble::Trouble;
 
 /// Kafka counts as away after this long without an answer: longer than a leader takes to move, shorter
 /// than most providers wait between retries.
@@ -21,6 +26,8 @@ pub struct Health {
     has_producer_id: AtomicBool,
     /// Milliseconds after `started` at which librdkafka last reported on itself.
     last_report: AtomicU64,
+    /// What librdkafka has complained of last, since Kafka last answered.
+    trouble: ArcSwapOption<Trouble>,
 }
 
 impl Default for Health {
@@ -31,6 +38,7 @@ impl Default for Health {
             generation: AtomicU64::new(0),
             has_producer_id: AtomicBool::new(false),
             last_report: AtomicU64::new(0),
+            trouble: ArcSwapOption::empty(),
         }
     }
 }
@@ -42,6 +50,23 @@ impl Health {
 
     pub(super) fn contact(&self) {
         self.last_contact.store(self.now(), Ordering::Relaxed);
+        // A cluster may answer and yet give no producer ID: what it says to that is still why this is not ready.
+        if self.has_producer_id.load(Ordering::Relaxed) {
+            self.trouble.store(None);
+        }
+    }
+
+    /// A generation has complained. That no broker is up says less than why one is not.
+    pub(super) fn complain(&self, trouble: Trouble) {
+        if !trouble.is_general() || self.trouble.load().is_none() {
+            self.trouble.store(Some(Arc::new(trouble)));
+        }
+    }
+
+    /// What librdkafka has complained of since Kafka last answered.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Arc<Trouble>> {
+        self.trouble.load_full()
     }
 
     /// From now on the reports of this generation count, and none is known yet.
@@ -73,8 +98,16 @@ impl Health {
         self.is_silent(&self.last_contact)
     }
 
+    /// How long Kafka has not answered; since the start, if it never has.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence_of(&self.last_contact)
+    }
+
     fn is_silent(&self, last: &AtomicU64) -> bool {
-        let silence = self.now().saturating_sub(last.load(Ordering::Relaxed));
-        Duration::from_millis(silence) > UNREACHABLE_AFTER
+        self.silence_of(last) > UNREACHABLE_AFTER
+    }
+
+    fn silence_of(&self, last: &AtomicU64) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(last.load(Ordering::Relaxed)))
     }
 }

@@ -82,7 +82,7 @@ pub fn canonical(name: &str) -> &str {
 }
 
 /// Properties, by name. Values may be secrets, so `Debug` shows names alone.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<String, String>);
 
 impl Properties {

@@ -16,6 +16,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
+use super::clusters::Cluster;
 use super::context::{Context, Signal};
 use super::delivery::Delivery;
 use super::failure::Failure;
@@ -59,11 +60,25 @@ impl ProducerSlot {
     /// # Errors
     /// librdkafka does not take the configuration, as when a certificate's file can't be read.
     pub fn start(config: ClientConfig, probe: TopicName, metrics: Arc<Metrics>) -> KafkaResult<Self> {
+        Self::start_for(None, config, probe, metrics)
+    }
+
+    /// The same, for one of two clusters, which logs and metrics then name.
+    ///
+    /// # Errors
+    /// As those of [`ProducerSlot::start`].
+    pub(super) fn start_for(
+        cluster: Option<Cluster>,
+        config: ClientConfig,
+        probe: TopicName,
+        metrics: Arc<Metrics>,
+    ) -> KafkaResult<Self> {
         let health = Arc::new(Health::default());
         let (signals, inbox) = channel();
-        let builder = Builder { config, health: Arc::clone(&health), metrics, signals: signals.clone() };
+        let health_here = Arc::clone(&health);
+        let builder = Builder { cluster, config, health: health_here, metrics, signals: signals.clone() };
         let first = builder.build(1)?;
-        builder.metrics.producer_generation(first.number);
+        builder.metrics.producer_generation(first.number, cluster);
         health.in_place(first.number);
         let current = Arc::new(ArcSwap::from_pointee(first));
         let supervisor = Supervisor::new(builder, Arc::clone(&current), inbox, probe);
@@ -119,7 +134,8 @@ impl ProducerSlot {
 
 /// What every generation is made of.
 pub(super) struct Builder {
-    config: ClientConfig,
+    pub(super) cluster: Option<Cluster>,
+    pub(super) config: ClientConfig,
     pub(super) health: Arc<Health>,
     pub(super) metrics: Arc<Metrics>,
     signals: Sender<Signal>,
@@ -129,6 +145,7 @@ impl Builder {
     pub(super) fn build(&self, number: u64) -> KafkaResult<Generation> {
         let context = Context {
             generation: number,
+            cluster: self.cluster,
             health: Arc::clone(&self.health),
             metrics: Arc::clone(&self.metrics),
             supervisor: self.signals.clone(),

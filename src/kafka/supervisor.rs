@@ -2,7 +2,8 @@
 //!
 //! Takes signals from librdkafka's callbacks, and asks Kafka for metadata once a second, which is how the service
 //! knows that Kafka is there. Puts a new producer in the slot when the present one has died for good, and when it
-//! does not find Kafka any more although a new one does. Old ones are dropped in threads of their own, where nothing
+//! does not find Kafka any more although a new one does, and when the files with its certificates have changed. Says in
+//! the log why Kafka is away. Old ones are dropped in threads of their own, where nothing
 //! waits: librdkafka may take any time to end its threads.
 //!
 //! Why the second case exists: when librdkafka 2.12.1 is given metadata without a broker, as a broker that has just
@@ -18,8 +19,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rdkafka::producer::Producer as _;
 
+use super::certificates::Certificates;
+use super::clusters::Cluster;
 use super::context::Signal;
+use super::health::Health;
 use super::slot::{Builder, Generation};
+use super::trouble::Trouble;
 use crate::topic::TopicName;
 
 /// How often Kafka is asked whether it is there.
@@ -33,6 +38,10 @@ const TRIAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two attempts to replace a dead producer.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// How often it is said that Kafka is still away.
+const REMIND_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a producer that Kafka still answers may take over what it has, once another is in its place.
+const SEE_THROUGH: Duration = Duration::from_secs(10);
 /// Old producers that may be ending at once. librdkafka sets itself no limit on how long that takes, and each holds
 /// threads and connections.
 const MAX_DROPPING: usize = 4;
@@ -51,6 +60,8 @@ pub(super) struct Supervisor {
     /// replaced in a tight loop.
     not_before: Instant,
     dropper: Dropper,
+    certificates: Certificates,
+    reporter: Reporter,
 }
 
 impl Supervisor {
@@ -61,6 +72,7 @@ impl Supervisor {
         probe: TopicName,
     ) -> Self {
         let now = Instant::now();
+        let certificates = Certificates::of(&builder.config);
         Self {
             builder,
             current,
@@ -70,6 +82,8 @@ impl Supervisor {
             backoff: MIN_BACKOFF,
             not_before: now,
             dropper: Dropper::default(),
+            certificates,
+            reporter: Reporter::default(),
         }
     }
 
@@ -85,6 +99,7 @@ impl Supervisor {
                     if self.is_answered(&self.current.load_full(), PROBE_TIMEOUT) {
                         self.builder.health.contact();
                     }
+                    self.reporter.look(self.builder.cluster, &self.builder.health);
                     next_probe = Instant::now() + PROBE_INTERVAL;
                 }
             }
@@ -96,6 +111,8 @@ impl Supervisor {
             {
                 self.try_another();
                 next_trial = Instant::now() + TRIAL_INTERVAL;
+            } else if self.certificates.have_changed() && !self.dropper.is_full() {
+                self.renew();
             }
         }
     }
@@ -168,15 +185,75 @@ impl Supervisor {
         self.builder.health.contact();
     }
 
+    /// The files with certificates and keys have changed, and librdkafka reads them only when a producer is made. The
+    /// present one, whose connections go on, is left only for one that Kafka has answered, and sees its records through.
+    fn renew(&mut self) {
+        let current = self.current.load_full();
+        let generation = current.number;
+        match self.builder.build(current.number + 1) {
+            Ok(next) if self.is_answered(&next, TRIAL_TIMEOUT) => {
+                tracing::info!(generation, "the certificates for kafka have changed");
+                self.certificates.taken();
+                self.put_and(next, SEE_THROUGH);
+            }
+            Ok(next) => {
+                self.dropper.drop_aside(Arc::new(next));
+                self.certificates.refused();
+                let hint = "look at the files; they are tried again in 30 s and when they change";
+                tracing::warn!(generation, hint, "kafka does not answer with the changed certificates");
+            }
+            Err(error) => {
+                self.certificates.refused();
+                let hint = "look at the files; they are tried again in 30 s and when they change";
+                tracing::warn!(generation, %error, hint, "the changed certificates for kafka can't be used");
+            }
+        }
+    }
+
     fn put(&mut self, next: Generation) {
+        self.put_and(next, Duration::ZERO);
+    }
+
+    /// Puts another producer in place. The old one has this long to see its records through.
+    fn put_and(&mut self, next: Generation, see_through: Duration) {
         let number = next.number;
         // Not ready until the new one reports that it has its id.
         self.builder.health.in_place(number);
         let old = self.current.swap(Arc::new(next));
-        self.builder.metrics.producer_generation(number);
+        self.builder.metrics.producer_generation(number, self.builder.cluster);
         self.in_place_since = Instant::now();
-        self.dropper.drop_aside(old);
+        self.dropper.drop_after(old, see_through);
         tracing::info!(generation = number, "a new kafka producer is in place");
+    }
+}
+
+/// Says in the log when Kafka is lost, why, and when it is found again.
+#[derive(Default)]
+struct Reporter {
+    said: Option<Instant>,
+}
+
+impl Reporter {
+    fn look(&mut self, cluster: Option<Cluster>, health: &Health) {
+        let cluster = cluster.map(Cluster::name);
+        match (health.is_unreachable(), self.said) {
+            (false, Some(_)) => {
+                self.said = None;
+                tracing::info!(cluster, "kafka is reachable again");
+            }
+            (true, said) if said.is_none_or(|said| said.elapsed() >= REMIND_INTERVAL) => {
+                self.said = Some(Instant::now());
+                let trouble = health.trouble().unwrap_or_else(|| Arc::new(Trouble::silence()));
+                tracing::warn!(
+                    cluster,
+                    error.type = trouble.kind.name(),
+                    reason = trouble.reason,
+                    hint = trouble.kind.hint(),
+                    "kafka is not reachable"
+                );
+            }
+            _ => {}
+        }
     }
 }
 
@@ -194,12 +271,21 @@ impl Dropper {
 
     /// Drops a producer once nobody else holds it.
     fn drop_aside(&self, old: Arc<Generation>) {
+        self.drop_after(old, Duration::ZERO);
+    }
+
+    /// The same, once it has sent what it has, or after so long.
+    fn drop_after(&self, old: Arc<Generation>, see_through: Duration) {
         let under_way = Arc::clone(&self.under_way);
         under_way.fetch_add(1, Ordering::Relaxed);
         let spawned = std::thread::Builder::new().name("kafka-drop".to_owned()).spawn(move || {
             // Whoever drops the last reference waits for librdkafka; it must not be a request's thread.
             while Arc::strong_count(&old) > 1 {
                 std::thread::sleep(Duration::from_millis(1));
+            }
+            if !see_through.is_zero() {
+                // What is left after that is given up, as its senders will be told.
+                let _ = old.producer.flush(see_through);
             }
             drop(old);
             under_way.fetch_sub(1, Ordering::Relaxed);

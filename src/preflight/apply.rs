@@ -19,11 +19,7 @@ pub type Outcome = (Change, Result<(), String>);
 ///
 /// # Errors
 /// No client can be made. What becomes of each change is in the list.
-pub fn apply(
-    needs: &Needs,
-    facts: &Facts,
-    changes: &[Change],
-) -> Result<Vec<Outcome>, String> {
+pub fn apply(needs: &Needs, facts: &Facts, changes: &[Change]) -> Result<Vec<Outcome>, String> {
     let (client, _) = facts::admin(&needs.kafka)?;
     let options = AdminOptions::new().request_timeout(Some(ASK_WITHIN)).operation_timeout(Some(ASK_WITHIN));
     let mut done = Vec::new();

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::units::{show_bytes, show_duration};
-use crate::config::{Config, RegistryConfig, Server, Source};
+use crate::config::{Config, RegistryConfig, Server, Source, Standby};
 use crate::kafka::properties::{Properties, RECORD_OVERHEAD_BYTES};
 
 /// The part of a configuration that stays as it was at the start.
@@ -17,6 +17,7 @@ pub(super) struct Fixed {
     admin_listen: SocketAddr,
     kafka: Properties,
     registry: Option<RegistryConfig>,
+    standby: Option<Standby>,
     /// The largest body for which the producer takes a record.
     largest_body: usize,
 }
@@ -28,6 +29,7 @@ impl Fixed {
             admin_listen: config.admin_listen,
             kafka: config.kafka.clone(),
             registry: config.schema_registry.clone(),
+            standby: config.standby.clone(),
             largest_body: largest_body(config),
         }
     }
@@ -44,6 +46,7 @@ impl Fixed {
             ("server.shutdown_grace", here.shutdown_grace == there.shutdown_grace),
             ("admin.listen", self.admin_listen == config.admin_listen),
             ("schema_registry", self.is_same_registry(config)),
+            ("kafka.standby", self.standby == config.standby),
         ]
         .into_iter()
         .filter(|(_, same)| !same)

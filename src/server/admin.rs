@@ -68,7 +68,9 @@ fn answer(app: &App, request: &Request<Incoming>) -> Response<Full<Bytes>> {
             (true, _) => text(StatusCode::SERVICE_UNAVAILABLE, "not ready: shutting down\n".to_owned()),
             (_, true) => text(StatusCode::OK, "ok\n".to_owned()),
             (_, false) => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "not ready: kafka is not reachable\n".to_owned())
+                let trouble = app.producer().health().trouble();
+                let why = trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+                text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: kafka is not reachable{why}\n"))
             }
         },
         "/metrics" => match app.metrics().to_prometheus() {

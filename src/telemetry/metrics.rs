@@ -17,7 +17,9 @@ use opentelemetry::{KeyValue, StringValue, Value};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder as _, TextEncoder};
 
+use super::clusters::{ClusterMetrics, of_cluster};
 use crate::budget::Budget;
+use crate::kafka::clusters::Cluster;
 use crate::topic::TopicName;
 
 /// Seconds: the semantic conventions' boundaries, with finer ones below, where Kafka answers.
@@ -47,7 +49,7 @@ pub struct Metrics {
     empty_batches: Counter<u64>,
     handshakes: Counter<u64>,
     schema_registry: Counter<u64>,
-    generation: Arc<AtomicU64>,
+    pub(crate) clusters: ClusterMetrics,
     configuration: Arc<Configuration>,
     preflight: Arc<[AtomicU64; 2]>,
 }
@@ -76,23 +78,13 @@ fn active_requests(meter: &Meter) -> UpDownCounter<i64> {
     counter.with_description("Requests that have no answer yet").build()
 }
 
-/// The number of the producer in place. Beside it what the log has lost: both are asked for, not told.
-fn generation(meter: &Meter) -> Arc<AtomicU64> {
-    let generation = Arc::new(AtomicU64::new(0));
-    let observed = Arc::clone(&generation);
-    meter
-        .u64_observable_gauge("hookbridge.producer.generation")
-        .with_description(
-            "Kafka producers since the start; above 1 one has died, or lost every broker from its sight",
-        )
-        .with_callback(move |observer| observer.observe(observed.load(Ordering::Relaxed), &[]))
-        .build();
+/// What the log has lost, which is asked for, not told.
+fn observe_lost_lines(meter: &Meter) {
     meter
         .u64_observable_counter("hookbridge.logs.lost")
         .with_description("Log lines that could not be written, since nobody read them fast enough")
         .with_callback(|observer| observer.observe(super::logs::lost(), &[]))
         .build();
-    generation
 }
 
 /// What the last look at the cluster and the registry found, by severity.
@@ -123,7 +115,8 @@ impl Metrics {
         let resource = opentelemetry_sdk::Resource::builder().with_service_name("hookbridge").build();
         let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
         let meter = provider.meter("hookbridge");
-        let generation = generation(&meter);
+        observe_lost_lines(&meter);
+        let clusters = ClusterMetrics::new(&meter);
         let preflight = preflight(&meter);
         Ok(Arc::new(Self {
             request_duration: seconds(
@@ -180,7 +173,7 @@ impl Metrics {
                 "hookbridge.handshakes",
                 "Requests by which a provider sees who is there, by what became of them",
             ),
-            generation,
+            clusters,
             preflight,
             meter,
             _provider: provider,
@@ -236,16 +229,19 @@ impl Metrics {
         took: Duration,
         failure: Option<&'static str>,
         late: bool,
+        cluster: Option<Cluster>,
     ) {
         let topic = KeyValue::new("messaging.destination.name", Value::String(topic.shared().into()));
         let system = KeyValue::new("messaging.system", "kafka");
-        match failure {
-            None => self.sent_messages.add(1, &[system.clone(), topic.clone()]),
-            Some(failure) => {
-                let error = KeyValue::new("error.type", failure);
-                self.sent_messages.add(1, &[system.clone(), topic.clone(), error]);
-            }
+        // A cluster is named only where there are two.
+        let mut attributes = [system.clone(), topic.clone(), system.clone(), system.clone()];
+        let mut count = 2;
+        let named = cluster.map(of_cluster);
+        for more in named.into_iter().chain(failure.map(|failure| KeyValue::new("error.type", failure))) {
+            attributes[count] = more;
+            count += 1;
         }
+        self.sent_messages.add(1, &attributes[..count]);
         self.send_duration.record(
             took.as_secs_f64(),
             &[system, KeyValue::new("messaging.operation.name", "send"), topic.clone()],
@@ -320,8 +316,8 @@ impl Metrics {
         self.schema_registry.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
     }
 
-    pub(crate) fn producer_generation(&self, number: u64) {
-        self.generation.store(number, Ordering::Relaxed);
+    pub(crate) fn producer_generation(&self, number: u64, cluster: Option<Cluster>) {
+        self.clusters.generation(number, cluster);
     }
 
     /// Everything, in the Prometheus text format (version 0.0.4).

@@ -1,5 +1,6 @@
 //! What the service says of itself: metrics and logs.
 
+pub(crate) mod clusters;
 pub mod logs;
 pub mod metrics;
 pub(crate) mod offered;

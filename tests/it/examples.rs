@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::support::command::run;
 use super::support::provider::PRESETS;
+use super::support::secure_kafka::{authority, certificate};
 
 /// Hexadecimal, base64 and text at once, and long enough for a key.
 const SECRET: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -78,6 +79,21 @@ fn is_configuration(text: &str) -> bool {
     text.lines().any(|line| line.starts_with("sources:"))
 }
 
+/// Puts real certificates in the place of those that are named: librdkafka reads them when it is set up.
+fn certificates(dir: &Path, text: &mut String) {
+    if !text.contains("ssl.ca.location:") {
+        return;
+    }
+    authority(dir, "ca");
+    certificate(dir, "ca", "client", "hookbridge", 1);
+    for (property, name) in [("ca", "ca.crt"), ("certificate", "client.crt"), ("key", "client.key")] {
+        let file = dir.join(name).display().to_string();
+        for named in values_of(text, &format!("ssl.{property}.location")) {
+            *text = text.replace(&named, &file);
+        }
+    }
+}
+
 fn assert_valid(name: &str, text: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let secret = dir.path().join("secret");
@@ -86,6 +102,7 @@ fn assert_valid(name: &str, text: &str) {
     for file in values_of(&text, "{ file") {
         text = text.replace(&file, secret.to_str().expect("a path in UTF-8"));
     }
+    certificates(dir.path(), &mut text);
     let config = dir.path().join("hookbridge.yaml");
     fs::write(&config, &text).expect("write a configuration");
     let variables = values_of(&text, "env");

@@ -54,6 +54,18 @@ pub(crate) struct Kafka {
 struct Own {
     process: Child,
     dir: TempDir,
+    more: More,
+}
+
+/// What a broker has beside what every one has.
+#[derive(Clone, Default)]
+pub(crate) struct More {
+    /// Lines of server.properties. They win over the usual ones.
+    pub(crate) properties: String,
+    /// Arguments for formatting the storage.
+    pub(crate) format: Vec<String>,
+    /// Options of java's own.
+    pub(crate) java: String,
 }
 
 /// What a process is to its cluster.
@@ -83,14 +95,19 @@ impl Kafka {
     /// A broker of one's own, to be stopped and started by a test.
     pub(crate) fn start() -> Kafka {
         let ports = free_ports();
-        Kafka::of(ports, Own::start(Role::Both, ports), None)
+        Kafka::start_with(ports, More::default())
+    }
+
+    /// The same, with more in its configuration, and ports that are known before.
+    pub(crate) fn start_with(ports: [u16; 2], more: More) -> Kafka {
+        Kafka::of(ports, Own::start(Role::Both, ports, more), None)
     }
 
     /// A broker of one's own, whose controller runs on, and fences it, while it is paused.
     pub(crate) fn start_with_controller_apart() -> Kafka {
         let ports = free_ports();
-        let controller = Own::start(Role::Controller, ports);
-        Kafka::of(ports, Own::start(Role::Broker, ports), Some(controller))
+        let controller = Own::start(Role::Controller, ports, More::default());
+        Kafka::of(ports, Own::start(Role::Broker, ports, More::default()), Some(controller))
     }
 
     fn of([port, _]: [u16; 2], own: Own, controller: Option<Own>) -> Kafka {
@@ -114,7 +131,7 @@ impl Kafka {
     pub(crate) fn restart(&mut self) {
         let own = self.own_mut();
         own.kill();
-        own.process = launch(own.dir.path(), &kit().join("log4j2.xml"));
+        own.process = launch(own.dir.path(), &kit().join("log4j2.xml"), &own.more);
         self.wait_until_ready();
     }
 
@@ -182,18 +199,18 @@ const NOT_OURS: &str = "the broker was not started by this test: use `Kafka::sta
 
 impl Own {
     /// Starts a process that will be listening at these ports, or asking there for the other.
-    fn start(role: Role, ports: [u16; 2]) -> Own {
+    fn start(role: Role, ports: [u16; 2], more: More) -> Own {
         let dir = tempfile::Builder::new().prefix("hookbridge-kafka-").tempdir();
         let dir = dir.expect("create a directory for kafka");
-        fs::write(dir.path().join("server.properties"), properties(role, dir.path(), ports))
-            .expect("write server.properties");
+        let text = properties(role, dir.path(), ports) + &more.properties;
+        fs::write(dir.path().join("server.properties"), text).expect("write server.properties");
         let mut logging = kit().join("log4j2.xml");
         if matches!(role, Role::Controller) {
             logging = dir.path().join("log4j2.properties");
             fs::write(&logging, CONTROLLER_LOGGING).expect("write log4j2.properties");
         }
-        format_storage(role, dir.path());
-        Own { process: launch(dir.path(), &logging), dir }
+        format_storage(role, dir.path(), &more);
+        Own { process: launch(dir.path(), &logging, &more), dir, more }
     }
 
     fn kill(&mut self) {
@@ -321,7 +338,7 @@ pub(super) fn java(main_class: &str) -> Vec<String> {
         .collect()
 }
 
-fn format_storage(role: Role, dir: &Path) {
+fn format_storage(role: Role, dir: &Path, more: &More) {
     let quorum = match role {
         Role::Both | Role::Controller => "--standalone",
         Role::Broker => "--no-initial-controllers",
@@ -332,6 +349,7 @@ fn format_storage(role: Role, dir: &Path) {
         .args(&java[1..])
         .args(["format", quorum, "-t", "hookbridge-tests-0000w", "-c"])
         .arg(dir.join("server.properties"))
+        .args(&more.format)
         .stdin(Stdio::null())
         .output()
         .expect("run java");
@@ -339,7 +357,7 @@ fn format_storage(role: Role, dir: &Path) {
     assert!(output.status.success(), "format kafka's storage: {}", String::from_utf8_lossy(&text));
 }
 
-fn launch(dir: &Path, logging: &Path) -> Child {
+fn launch(dir: &Path, logging: &Path, more: &More) -> Child {
     let log = File::options().create(true).append(true).open(dir.join("kafka.log"));
     let log = log.expect("open kafka's log");
     Command::new("sh")
@@ -348,6 +366,7 @@ fn launch(dir: &Path, logging: &Path) -> Child {
         .args(java("kafka.Kafka"))
         .arg(dir.join("server.properties"))
         .env("LOG4J_CONFIGURATION_FILE", logging)
+        .env("JAVA_TOOL_OPTIONS", &more.java)
         .stdin(Stdio::piped())
         .stderr(log.try_clone().expect("share kafka's log"))
         .stdout(log)

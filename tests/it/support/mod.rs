@@ -14,6 +14,8 @@ pub(crate) mod murmur2;
 pub(crate) mod provider;
 pub(crate) mod registry;
 pub(crate) mod scene;
+pub(crate) mod secure_kafka;
+pub(crate) mod token_issuer;
 pub(crate) mod topics;
 pub(crate) mod volume;
 pub(crate) mod wait;
