@@ -36,6 +36,9 @@ enum Command {
 struct Options {
     #[command(flatten)]
     file: ConfigFile,
+    /// Look at the second cluster, `kafka.standby`, instead.
+    #[arg(long)]
+    standby: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -78,7 +81,13 @@ pub(super) fn run(topics: &Topics) -> ExitCode {
         Err(code) => return code,
     };
     warn(&config.file, &config.warnings);
-    let needs = Needs::of(&config);
+    let needs = match (Needs::of(&config), options.standby) {
+        (needs, false) => needs,
+        (needs, true) => match needs.on_standby() {
+            Some(needs) => needs,
+            None => return fail(&"the configuration has no `kafka.standby`", ExitCode::FAILURE),
+        },
+    };
     let facts = match facts::ask(&needs) {
         Ok(facts) => facts,
         Err(why) => {

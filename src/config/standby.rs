@@ -107,7 +107,7 @@ impl PartialEq for Standby {
 
 impl Standby {
     /// Its properties, with those that it has in common with the first cluster.
-    pub(super) fn beside(&self, first: &Properties) -> Properties {
+    pub(crate) fn beside(&self, first: &Properties) -> Properties {
         let mut properties = self.properties.clone();
         for name in COMMON {
             if let Some(value) = first.get(name) {

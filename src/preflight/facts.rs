@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigSource, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigSource, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -154,15 +154,17 @@ fn settings(client: &AdminClient<Complaints>, facts: &mut Facts) -> Result<(), S
     let described = block_on(client.describe_configs(&wanted, &options))?;
     // Without the right to see them, all of it fails.
     let Ok(described) = described else { return Ok(()) };
-    for (topic, described) in there.iter().zip(described) {
-        let (Some(TopicFacts::There(there)), Ok(described)) = (facts.topics.get_mut(topic), described) else {
-            continue;
-        };
+    for described in described.into_iter().flatten() {
+        let OwnedResourceSpecifier::Topic(name) = &described.specifier else { continue };
+        let told = facts.topics.iter_mut().find(|(topic, _)| topic.as_str() == name);
+        let Some((_, TopicFacts::There(there))) = told else { continue };
         let entries = described.entries.into_iter().filter_map(|entry| {
             let own = entry.source == ConfigSource::DynamicTopic;
             Some((entry.name, (entry.value?, own)))
         });
-        there.config = Some(entries.collect());
+        let entries: BTreeMap<String, (String, bool)> = entries.collect();
+        // rdkafka gives those that may not be seen as none at all; every topic has some.
+        there.config = (!entries.is_empty()).then_some(entries);
     }
     Ok(())
 }

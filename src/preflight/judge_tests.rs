@@ -18,6 +18,7 @@ fn need(largest_value: usize) -> Need {
 fn needs(spec: TopicSpec, largest_value: usize) -> Needs {
     Needs {
         kafka: Properties::default(),
+        standby: None,
         topics: vec![(topic(), spec, vec![need(largest_value)])],
         registry: None,
         schemas: Vec::new(),

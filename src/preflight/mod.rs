@@ -112,6 +112,8 @@ impl Fault {
 pub struct Needs {
     /// librdkafka's properties.
     pub kafka: Properties,
+    /// Those of the second cluster, if there is one.
+    pub standby: Option<Properties>,
     /// Each topic, how it should be, and who needs it.
     pub topics: Vec<(TopicName, TopicSpec, Vec<Need>)>,
     /// The schema registry, and each schema with its topic.
@@ -138,11 +140,21 @@ impl Needs {
         });
         Self {
             kafka: config.kafka.clone(),
+            standby: config.standby.as_ref().map(|standby| standby.beside(&config.kafka)),
             topics: topics.collect(),
             registry: config.schema_registry.clone(),
             schemas: schemas.collect(),
             create_missing: config.topics.create_missing,
         }
+    }
+}
+
+impl Needs {
+    /// The same of the second cluster, if there is one.
+    #[must_use]
+    pub fn on_standby(&self) -> Option<Self> {
+        let kafka = self.standby.clone()?;
+        Some(Self { kafka, standby: None, ..self.clone() })
     }
 }
 
@@ -239,6 +251,21 @@ impl fmt::Display for Change {
 /// Everything that is wrong, the worst first.
 #[must_use]
 pub fn run(needs: &Needs, with_rights: bool) -> Vec<Fault> {
+    let mut faults = of_cluster(needs, with_rights);
+    if let Some(standby) = needs.on_standby() {
+        faults.extend(
+            of_cluster(&standby, with_rights)
+                .into_iter()
+                .map(|fault| Fault { subject: format!("standby: {}", fault.subject), ..fault }),
+        );
+    }
+    faults.extend(registry::check(needs));
+    faults.sort_by_key(|fault| fault.severity);
+    faults
+}
+
+/// What is wrong with one cluster, and the way to it.
+fn of_cluster(needs: &Needs, with_rights: bool) -> Vec<Fault> {
     let mut faults = certificates::check(&needs.kafka, SystemTime::now());
     match facts::ask(needs) {
         Err(why) => faults.push(cluster_away(&why)),
@@ -249,8 +276,6 @@ pub fn run(needs: &Needs, with_rights: bool) -> Vec<Fault> {
             }
         }
     }
-    faults.extend(registry::check(needs));
-    faults.sort_by_key(|fault| fault.severity);
     faults
 }
 

@@ -52,7 +52,8 @@ fn watch(app: &Weak<App>, mut needs: Needs, inbox: &Receiver<Needs>) {
         match inbox.recv_timeout(TICK) {
             Ok(renewed) => {
                 // What `kafka` and `schema_registry` say needs a restart.
-                needs = Needs { kafka: needs.kafka, registry: needs.registry, ..renewed };
+                needs =
+                    Needs { kafka: needs.kafka, standby: needs.standby, registry: needs.registry, ..renewed };
                 (due, with_rights) = (Instant::now(), true);
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -29,6 +29,9 @@ const SECONDS: &[f64] =
 /// The `hookbridge.source` of requests that no source is configured for.
 const NO_SOURCE: &str = "none";
 
+/// What is counted as late.
+const LATE: &str = "Records acknowledged or given up after their request was answered 503";
+
 /// Every instrument.
 #[derive(Debug)]
 pub struct Metrics {
@@ -136,11 +139,7 @@ impl Metrics {
                 "messaging.client.operation.duration",
                 "Time from enqueueing a record to its delivery report",
             ),
-            late_deliveries: counter(
-                &meter,
-                "hookbridge.deliveries.late",
-                "Records acknowledged or given up after their request was answered 503",
-            ),
+            late_deliveries: counter(&meter, "hookbridge.deliveries.late", LATE),
             dead_letters: counter(
                 &meter,
                 "hookbridge.dead_letters",

@@ -32,6 +32,7 @@ mod keys;
 mod limits;
 mod load;
 mod mapping;
+mod preflight;
 mod providers;
 mod quarantine;
 mod refusals;
