@@ -170,15 +170,23 @@ impl Look<'_> {
 
     fn settings(&mut self, there: &There, replication: usize) {
         let is = |name: &str| there.config.as_ref()?.get(name).map(|(value, _)| value.as_str());
+        let needed = self.largest_record();
+        let takes = is(MAX_MESSAGE_BYTES).and_then(|value| value.parse::<usize>().ok());
         let mut changes: Vec<(String, String, String)> = Vec::new();
         for (name, wanted) in &self.spec.config {
             match is(name) {
                 Some(value) if same(name, value, wanted) => {}
+                // Left as it is: an event that fits now must not be refused. The fault is that of the file.
+                _ if name == MAX_MESSAGE_BYTES
+                    && wanted
+                        .trim()
+                        .parse::<usize>()
+                        .is_ok_and(|wanted| wanted < needed && takes.is_some_and(|takes| wanted < takes)) => {
+                }
+                _ if name == MIN_INSYNC && self.out_of_reach(wanted, replication) => {}
                 value => changes.push((name.clone(), wanted.clone(), value.unwrap_or("unset").to_owned())),
             }
         }
-        let needed = self.largest_record();
-        let takes = is(MAX_MESSAGE_BYTES).and_then(|value| value.parse::<usize>().ok());
         if !self.spec.config.contains_key(MAX_MESSAGE_BYTES)
             && let Some(takes) = takes.filter(|takes| *takes < needed)
         {
@@ -208,6 +216,19 @@ impl Look<'_> {
             }
             self.out.changes.push(Change::Configure { topic: self.topic.clone(), settings: changes });
         }
+    }
+
+    /// To set this would take a topic away that can be written now: it waits for the replicas.
+    fn out_of_reach(&mut self, wanted: &str, replication: usize) -> bool {
+        let is_too_many = wanted.trim().parse::<usize>().is_ok_and(|wanted| wanted > replication);
+        if is_too_many {
+            let message = format!(
+                "{MIN_INSYNC} {wanted} is wanted, and it has {replication} replicas: with it nothing could be written"
+            );
+            let hint = "it is left as it is. Add replicas with kafka-reassign-partitions.sh, or say less for this topic under `named`";
+            self.fault(Severity::Warning, "min_insync_out_of_reach", message, hint);
+        }
+        is_too_many
     }
 
     fn in_sync(&mut self, there: &There, replication: usize, value: Option<&str>) {

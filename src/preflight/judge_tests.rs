@@ -90,6 +90,13 @@ fn every_fault_has_its_name_and_what_can_be_healed_its_change() {
         (none(), 1, there(&[(true, 1, 1)], &[("min.insync.replicas", "1")]), vec!["replication_low"], vec![]),
         (none(), 1, there(&[(true, 1, 1)], &[]), vec!["replication_low", "min_insync_unreachable"], vec![]),
         (none(), 1, there(GOOD, &[("min.insync.replicas", "3")]), vec!["min_insync_tight"], vec![]),
+        (
+            spec(None, Some(1), &[("min.insync.replicas", "2")]),
+            1,
+            there(&[(true, 1, 1)], &[("min.insync.replicas", "1")]),
+            vec!["min_insync_out_of_reach"],
+            vec![],
+        ),
         (none(), 1, there(GOOD, &[("min.insync.replicas", "1")]), vec!["min_insync_low"], vec![]),
         (
             none(),
@@ -118,6 +125,13 @@ fn every_fault_has_its_name_and_what_can_be_healed_its_change() {
             spec(None, None, &[("max.message.bytes", "1000000")]),
             2_000_000,
             there(GOOD, &[("max.message.bytes", "1000000")]),
+            vec!["max_message_bytes_too_small"],
+            vec![],
+        ),
+        (
+            spec(None, None, &[("max.message.bytes", "1000000")]),
+            2_000_000,
+            there(GOOD, &[("max.message.bytes", "3000000")]),
             vec!["max_message_bytes_too_small"],
             vec![],
         ),

@@ -206,6 +206,19 @@ fn unions_can_not_be_made_to_take_for_ever() {
 }
 
 #[test]
+fn the_pointer_to_a_fault_is_short_whatever_the_sender_calls_it() {
+    let schema = json!({ "type": "record", "name": "R", "fields": [] });
+    for (name, path) in
+        [("k".repeat(255), format!("/{}", "k".repeat(255))), ("é".repeat(300_000), String::new())]
+    {
+        let twice = format!(r#"{{"{name}":1,"{name}":2}}"#);
+        let mismatch = compile(&schema).frame(9, &Bytes::from(twice)).unwrap_err();
+        assert_eq!(mismatch.path, path);
+        assert!(mismatch.to_string().len() < 1000, "{mismatch}");
+    }
+}
+
+#[test]
 fn what_is_no_schema_is_refused() {
     for text in ["", "{", "\"no such type\"", r#"{"type":"record","name":"R"}"#] {
         assert!(Compiled::compile(Kind::Avro, text, &[], None).is_err(), "{text}");

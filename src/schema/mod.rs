@@ -26,6 +26,10 @@ const MAGIC: u8 = 0;
 /// What is said of a fault is cut off there, in characters.
 const MAX_MESSAGE: usize = 200;
 
+/// The longest pointer to a fault, in octets. Every element of a batch may have one, within
+/// [`crate::budget::ELEMENT_OVERHEAD_BYTES`], twice.
+const MAX_PATH: usize = 256;
+
 /// A kind of schema, by the name that a registry has for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -69,7 +73,8 @@ pub struct CompileError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at `{path}`: {message}")]
 pub struct Mismatch {
-    /// A JSON Pointer (RFC 6901) into the event; empty for the whole.
+    /// A JSON Pointer (RFC 6901) into the event, in 256 octets at most; empty for the whole. Of a longer one, that of the
+    /// nearest place around it.
     pub path: String,
     /// What is wrong there, in 200 characters at most. Values are not repeated.
     pub message: String,
@@ -77,8 +82,18 @@ pub struct Mismatch {
 
 impl Mismatch {
     fn new(path: impl Into<String>, message: impl fmt::Display) -> Self {
-        Self { path: path.into(), message: short(&message.to_string()) }
+        Self { path: nearest(path.into()), message: short(&message.to_string()) }
     }
+}
+
+/// The longest pointer around what `path` points to that is short enough for a header: a sender chooses the names.
+fn nearest(mut path: String) -> String {
+    if path.len() > MAX_PATH {
+        // A slash is no part of another character, nor of a token.
+        let end = path.as_bytes()[..=MAX_PATH].iter().rposition(|octet| *octet == b'/').unwrap_or(0);
+        path.truncate(end);
+    }
+    path
 }
 
 fn short(message: &str) -> String {
