@@ -98,6 +98,8 @@ fn no_other_sources_topic_either() {
     };
     assert!(with("").is_ok());
     assert_refused(with(", topics: { x: forged }"), "where the source `t` may send verified events");
+    let twin = ", topics: { x: { topic: y, schema: { format: avro, raw_topic: forged } } }";
+    assert_refused(with(twin), "`forged` is the `raw_topic` of a route of the source `t`");
     // Two that report only may share one: each record names its source.
     assert!(with(", verification: report_only, report_only_topic: forged").is_ok());
     let quarantine = |topic: &str| {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigSource, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::client::ClientContext;
@@ -20,6 +20,9 @@ use crate::topic::TopicName;
 
 /// Records that claim to be from the future are looked for beyond this.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
+
+/// How long a client that gets no answer is listened to.
+const LISTEN_FOR: Duration = Duration::from_secs(3);
 
 /// What is there.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +76,10 @@ impl ClientContext for Complaints {
 impl rdkafka::consumer::ConsumerContext for Complaints {}
 
 impl Complaints {
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The error, with what was complained of.
     pub(super) fn explain(&self, error: &KafkaError) -> String {
         let complaints = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,14 +99,28 @@ pub(super) fn admin(kafka: &Properties) -> Result<(AdminClient<Complaints>, Comp
     client.map(|client| (client, complaints)).map_err(|error| error.to_string())
 }
 
+/// Waits for a complaint of a client that does not get through. One that administers tells none: librdkafka hands them
+/// only to who polls.
+fn listen(kafka: &Properties, complaints: &Complaints) {
+    let mut config = kafka.client_config();
+    config.set_log_level(RDKafkaLogLevel::Emerg).set("group.id", "hookbridge-preflight");
+    let Ok(consumer) = BaseConsumer::from_config_and_context(&config, complaints.clone()) else { return };
+    let until = Instant::now() + LISTEN_FOR;
+    while complaints.is_empty() && Instant::now() < until {
+        let _ = consumer.poll(Duration::from_millis(100));
+    }
+}
+
 /// Asks.
 ///
 /// # Errors
 /// The cluster does not answer, in words.
 pub fn ask(needs: &Needs) -> Result<Facts, String> {
     let (client, complaints) = admin(&needs.kafka)?;
-    let metadata =
-        client.inner().fetch_metadata(None, ASK_WITHIN).map_err(|error| complaints.explain(&error))?;
+    let metadata = client.inner().fetch_metadata(None, ASK_WITHIN).map_err(|error| {
+        listen(&needs.kafka, &complaints);
+        complaints.explain(&error)
+    })?;
     let mut facts = Facts { brokers: metadata.brokers().len(), ..Facts::default() };
     for (topic, _, _) in &needs.topics {
         let found = metadata.topics().iter().find(|found| found.name() == topic.as_str());

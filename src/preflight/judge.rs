@@ -239,6 +239,7 @@ impl Look<'_> {
             let message = format!(
                 "{MIN_INSYNC} is {in_sync}, and it has {replication} replicas: nothing can ever be written"
             );
+            let hint = "say less for this topic in the section `topics`, or add replicas with kafka-reassign-partitions.sh; 2, with 3 replicas, is usual";
             return self.fault(Severity::Error, "min_insync_unreachable", message, hint);
         }
         let fewest = there.partitions.iter().map(|(_, _, in_sync)| *in_sync).min().unwrap_or(0);
