@@ -113,7 +113,14 @@ pub(super) fn run(topics: &Topics) -> ExitCode {
         Err(why) => return fail(&why, ExitCode::FAILURE),
     };
     let failed = done.iter().any(|(_, outcome)| outcome.is_err());
-    let left = judgement.faults.into_iter().filter(|fault| !is_healed(fault, &changes)).collect::<Vec<_>>();
+    // What the broker's defaults have made of a new topic is only seen now. What it has not told everybody yet is done all the same.
+    let faults = match facts::ask(&needs) {
+        Ok(facts) if !done.is_empty() => judge::judge(&needs, &facts).faults,
+        _ => judgement.faults,
+    };
+    let made: Vec<Change> =
+        done.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(change, _)| change.clone()).collect();
+    let left = faults.into_iter().filter(|fault| !is_healed(fault, &made)).collect::<Vec<_>>();
     say_all(&config.file, &left, &[], &done, options.json);
     if failed || left.iter().any(is_error) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
