@@ -37,14 +37,19 @@ func newVerifier(list string, getenv func(string) string) (*verifier, error) {
 	return v, nil
 }
 
-// verify says whether the record was verified again. It was not if there is no secret for its source, or it is one
-// element of a batch, whose signature is over the whole. A record that is not genuine is an error.
+// verify says whether the record was verified again. It was not if there is no secret for its source, or the value is not
+// what was signed: an element of a batch, a body without its content-encoding, an event that was encoded anew. Nor if
+// it was replayed on trust. A record that is not genuine is an error.
 func (v *verifier) verify(record *kgo.Record) (bool, error) {
-	if why := header(record, "hookbridge_verification"); why != "" {
+	switch header(record, "hookbridge_verification") {
+	case "":
+	case "not_repeated":
+		return false, nil
+	default:
 		return false, errors.New("hookbridge could not verify it, and has marked it so")
 	}
 	key, ok := v.keys[header(record, "hookbridge_source")]
-	if !ok || header(record, "hookbridge_batch") != "" {
+	if !ok || header(record, "hookbridge_batch") != "" || header(record, "hookbridge_decoded") != "" || isEncodedAnew(record) {
 		return false, nil
 	}
 	prefix := "webhook-"
@@ -81,4 +86,10 @@ func header(record *kgo.Record, name string) string {
 		}
 	}
 	return ""
+}
+
+// isEncodedAnew says whether the value is an event in Avro, in Protobuf, or as one CloudEvent in JSON.
+func isEncodedAnew(record *kgo.Record) bool {
+	kind := header(record, "content-type")
+	return kind == "application/avro" || kind == "application/protobuf" || strings.HasPrefix(kind, "application/cloudevents+json")
 }

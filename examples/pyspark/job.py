@@ -49,7 +49,7 @@ def events(spark: SparkSession, bootstrap: str, topics: str, window: str) -> Dat
             sql.col("timestamp").alias("received_at"),
             sql.decode("value", "UTF-8").alias("value"),
         )
-        .where("key is not null and verification is null")
+        .where("key is not null and (verification is null or verification = 'not_repeated')")
         .drop("verification")
         .withWatermark("received_at", window)
         .dropDuplicatesWithinWatermark(["source", "key"])

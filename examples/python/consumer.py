@@ -79,10 +79,10 @@ def enrich(api: Api, attempts: int, stop: threading.Event, record: Message) -> O
         "source": header(record, "hookbridge_source"),
         "key": key_of(record),
         "type": header(record, "ce_type"),
-        "received_at": header(record, "ce_time"),
+        "received_at": header(record, "hookbridge_received_at"),
         "place": (record.topic(), record.partition(), record.offset()),
     }
-    if header(record, "hookbridge_verification"):
+    if header(record, "hookbridge_verification") not in ("", "not_repeated"):  # the latter: replayed on trust
         return Outcome(**base, reason="hookbridge could not verify it, and has marked it so")
     try:
         found = ids(record.value())

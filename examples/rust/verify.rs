@@ -51,8 +51,12 @@ impl Verifier {
 
     /// Whether a record is genuine.
     pub(crate) fn judge(&self, record: &OwnedMessage) -> Verdict {
-        if header(record, "hookbridge_verification").is_some() {
-            return Verdict::Refused("hookbridge could not verify it, and has marked it so".to_owned());
+        match header(record, "hookbridge_verification") {
+            None => {}
+            Some("not_repeated") => return Verdict::Unchecked("replayed on trust"),
+            Some(_) => {
+                return Verdict::Refused("hookbridge could not verify it, and has marked it so".to_owned());
+            }
         }
         let Some(name) = header(record, "hookbridge_source") else {
             return Verdict::Refused("it does not say which source it is of".to_owned());
@@ -62,6 +66,18 @@ impl Verifier {
         };
         if header(record, "hookbridge_batch").is_some() {
             return Verdict::Unchecked("an element of a batch: the signature is over the whole");
+        }
+        if header(record, "hookbridge_decoded").is_some() {
+            return Verdict::Unchecked(
+                "without its content-encoding: the signature is over the body with it",
+            );
+        }
+        let kind = header(record, "content-type").unwrap_or_default();
+        if ["application/avro", "application/protobuf", "application/cloudevents+json"]
+            .iter()
+            .any(|encoded| kind.starts_with(encoded))
+        {
+            return Verdict::Unchecked("encoded anew: the signature is over what came");
         }
         let Authentication::Signed { scheme, keys } = &source.authentication else {
             return Verdict::Unchecked("an unsigned source");
