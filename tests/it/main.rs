@@ -35,6 +35,8 @@ mod providers;
 mod quarantine;
 mod refusals;
 mod registry;
+mod registry_faults;
+mod registry_routes;
 mod reload;
 mod shadow;
 mod shutdown;

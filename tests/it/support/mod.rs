@@ -14,6 +14,7 @@ pub(crate) mod murmur2;
 pub(crate) mod provider;
 pub(crate) mod registry;
 pub(crate) mod scene;
+pub(crate) mod stub_registry;
 pub(crate) mod topics;
 pub(crate) mod volume;
 pub(crate) mod wait;
