@@ -176,3 +176,7 @@ fn below(path: &str, token: &str) -> String {
     push_token(&mut path, token);
     path
 }
+
+#[cfg(test)]
+#[path = "shown_tests.rs"]
+mod shown_tests;
