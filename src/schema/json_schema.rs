@@ -173,9 +173,16 @@ mod tests {
         let tree = compile(r##"{"properties":{"child":{"$ref":"#"}},"required":["n"]}"##);
         let deep = format!("{}{{\"n\":1}}{}", "{\"n\":1,\"child\":".repeat(100), "}".repeat(100));
         assert!(tree.frame(1, &Bytes::from(deep)).is_ok());
-        // One that only refers to itself says nothing.
-        if let Ok(nothing) = Compiled::compile(Kind::Json, r##"{"$ref":"#"}"##, &[], None) {
-            let _ = nothing.frame(1, &Bytes::from("1"));
+        // Those that only refer to themselves say nothing.
+        for text in [
+            r##"{"$ref":"#"}"##,
+            r##"{"allOf":[{"$ref":"#"}]}"##,
+            r##"{"not":{"$ref":"#"}}"##,
+            r##"{"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"oneOf":[{"$ref":"#/$defs/a"}]}},"$ref":"#/$defs/a"}"##,
+        ] {
+            if let Ok(nothing) = Compiled::compile(Kind::Json, text, &[], None) {
+                let _ = nothing.frame(1, &Bytes::from("1"));
+            }
         }
     }
 

@@ -115,6 +115,18 @@ fn what_is_no_schema_is_refused() {
     );
 }
 
+#[test]
+fn a_schema_that_is_very_deep_is_refused() {
+    let depth = 100_000;
+    let messages = "message A { ".repeat(depth) + &"}".repeat(depth);
+    let types = format!("message A {{ {}int32 a = 1; {}", "oneof o { ".repeat(depth), "}".repeat(depth));
+    let options = format!("option a = {{ {}{} }};", "a { ".repeat(depth), "}".repeat(depth));
+    for text in [messages, types, options] {
+        let schema = format!("syntax = \"proto3\"; {text}");
+        assert!(Compiled::compile(Kind::Protobuf, &schema, &[], None).is_err());
+    }
+}
+
 proptest! {
     #[test]
     fn numbers_and_texts_are_read_back(number in any::<i64>(), text in "\\PC{1,30}") {

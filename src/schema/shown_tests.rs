@@ -24,7 +24,8 @@ fn rows(head: &str) -> Vec<[String; 3]> {
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let rows: Vec<_> = rows
         .map(|line| {
-            let mut cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`').to_owned());
+            let mut cells =
+                line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`').to_owned());
             [cells.next().unwrap(), cells.next().unwrap(), cells.next().unwrap()]
         })
         .collect();
@@ -46,7 +47,8 @@ fn payload(framed: Result<Bytes, Mismatch>, prefix: usize) -> String {
 #[test]
 fn json_schema_is_as_the_document_says() {
     for [schema, event, expected] in rows("| schema | event | |") {
-        let framed = Compiled::compile(Kind::Json, &schema, &[], None).unwrap().frame(1, &Bytes::from(event.clone()));
+        let framed =
+            Compiled::compile(Kind::Json, &schema, &[], None).unwrap().frame(1, &Bytes::from(event.clone()));
         let found = match framed {
             Ok(framed) => {
                 assert_eq!(&framed[5..], event.as_bytes());
