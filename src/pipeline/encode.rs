@@ -104,8 +104,11 @@ pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
         events => {
             let mut records = Vec::new();
             for Fitted { placed, framed } in events.into_vec() {
-                records.extend(twin(&common, &placed, &body));
-                records.push(record(&common, placed, framed, &body));
+                let twin = twin(&common, &placed, &body);
+                let record = record(&common, placed, framed, &body);
+                // One message, one key, also where that is the hash of octets that one of them has without their encoding.
+                records.extend(twin.map(|twin| Record { key: record.key.clone(), ..twin }));
+                records.push(record);
             }
             Several::Many(records)
         }

@@ -106,19 +106,43 @@ fn the_twin_of_a_record_is_what_was_signed_encoded_or_not() {
     let plan = Plan::of("generic-hex").top(&format!("schema_registry: {{ url: {} }}", registry.url()));
     let (topic, raw) = (format!("webhooks.{}", plan.name()), format!("{}.raw", plan.name()));
     let route = format!("{{ topic: {topic}, schema: {{ format: avro, raw_topic: {raw} }} }}");
-    let scene = plan.topic(&raw).option(&format!("topics: {{ '*': {route} }}")).start();
+    let plan = plan.topic(&raw).option(&format!("topics: {{ '*': {route} }}"));
+    let scene = plan.option("key: body_sha256").start();
     let sent = gzip(&event("evt_1", &json!(-1)));
     send_gzip(&scene, "evt_1", &sent).assert_received();
     // A string is its length and its octets, a long -1 is 1; both in zigzag.
-    assert_eq!(only(scene.records()).value, framed(b"\x0aevt_1\x01"));
+    let record = only(scene.records());
+    assert_eq!(record.value, framed(b"\x0aevt_1\x01"));
     let twin = only(scene.records_of(&raw));
-    assert_eq!((twin.key.as_str(), &twin.value), ("evt_1", &sent));
+    assert_eq!((&twin.key, &twin.value), (&record.key, &sent));
     assert_eq!(twin.header("content-encoding"), Some("gzip"));
     assert!(scene.signer.verifies(&twin));
     // What does not fit has no twin.
     scene.send(&scene.request("evt_2", &event("evt_2", &json!("much")))).assert_received();
-    assert_eq!(only(scene.dead_letters()).key, "evt_2");
+    assert_eq!(only(scene.dead_letters()).header("ce_id"), Some("evt_2"));
     assert_eq!((scene.records().len(), scene.records_of(&raw).len()), (1, 1));
+}
+
+/// P8: what no topic has room for would be refused for good.
+#[test]
+fn what_a_schema_makes_too_large_is_a_dead_letter() {
+    let schema = json!({ "type": "record", "name": "Numbers", "fields": [
+        { "name": "n", "type": { "type": "array", "items": "double" } } ] });
+    let registry = StubRegistry::start(move |_| Reply::schema(ID, "AVRO", &schema));
+    let scene = plan(&registry, "format: avro").option("max_body_bytes: 10KiB").start();
+    for (id, numbers, fits) in [("evt_1", 1000, true), ("evt_2", 2000, false)] {
+        let body = format!(r#"{{"id":"{id}","type":"{TYPE}","n":{}}}"#, json!(vec![1; numbers])).into_bytes();
+        scene.send(&scene.request(id, &body)).assert_received();
+        if fits {
+            // The count takes two octets in zigzag, and the list's end one.
+            assert_eq!(only(scene.records()).value.len(), 5 + 2 + 8 * numbers + 1);
+        } else {
+            let dead = only(scene.dead_letters());
+            assert_eq!((dead.key.as_str(), &dead.value), (id, &body));
+            assert_eq!(dead.header("hookbridge_reason"), Some("schema_mismatch"));
+        }
+    }
+    assert_eq!(scene.records().len(), 1);
 }
 
 #[test]
