@@ -8,7 +8,7 @@ use std::fmt;
 use jsonschema::{PatternOptions, Registry, Retrieve, Uri, Validator};
 use serde_json::Value;
 
-use super::{Mismatch, Reference};
+use super::{Mismatch, Reference, references};
 
 /// The base of references that are no absolute URIs.
 const BASE: &str = "registry:///";
@@ -19,10 +19,15 @@ const MAX_BACKTRACKS: usize = 100_000;
 /// The largest pattern, compiled, in octets.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
+/// Ways through a schema that refers to itself, on which the place of a fault is looked for.
+const MAX_WAYS: usize = 50_000;
+
 /// A schema, ready for use.
 pub(super) struct JsonSchema {
     validator: Validator,
     title: Option<String>,
+    /// How deep an event may be for the place of its fault to be looked for.
+    told_to: usize,
 }
 
 impl fmt::Debug for JsonSchema {
@@ -44,8 +49,10 @@ impl JsonSchema {
     pub(super) fn compile(text: &str, references: &[Reference]) -> Result<Self, String> {
         let schema: Value = read(text).map_err(|why| format!("it {why}"))?;
         let mut registry = Registry::new().retriever(Nowhere);
+        let mut others = Vec::new();
         for Reference { name, text } in references {
             let schema = read(text).map_err(|why| format!("its reference `{name}` {why}"))?;
+            others.push((name.as_str(), schema.clone()));
             let uri = if name.contains(':') { name.clone() } else { format!("{BASE}{name}") };
             registry =
                 registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
@@ -62,7 +69,7 @@ impl JsonSchema {
             .build(&schema)
             .map_err(|error| format!("at `{}`: {error}", error.instance_path()))?;
         let title = schema.get("title").and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { validator, title })
+        Ok(Self { validator, title, told_to: references::told_to(&schema, &others, MAX_WAYS) })
     }
 
     pub(super) fn title(&self) -> Option<&str> {
@@ -70,6 +77,16 @@ impl JsonSchema {
     }
 
     pub(super) fn validate(&self, event: &Value) -> Result<(), Mismatch> {
+        // What is asked of one value by one part of the schema is asked once here. To tell the place, all ways are gone, and
+        // in a schema that refers to itself in several branches their number doubles with each level.
+        if self.validator.is_valid(event) {
+            return Ok(());
+        }
+        if references::is_deeper(event, self.told_to) {
+            let message =
+                "it does not fit, and is too deep for the place to be told: the schema refers to itself";
+            return Err(Mismatch::new("", message));
+        }
         self.validator.validate(event).map_err(|error| {
             // Masked: a value may be long, and nobody's business.
             Mismatch::new(error.instance_path().to_string(), error.masked())
@@ -166,6 +183,22 @@ mod tests {
         let schema = compile(r#"{"pattern":"^(a|a?)+$(?!b)"}"#);
         let text = format!("\"{}!\"", "a".repeat(10_000));
         assert!(schema.frame(1, &Bytes::from(text)).is_err());
+    }
+
+    /// The sender of an event chooses how deep it is.
+    #[test]
+    fn branches_that_refer_to_their_schema_do_not_take_for_ever() {
+        let branch = |own: &str| format!(r##"{{"properties":{{"a":{{"$ref":"#"}}}}{own}}}"##);
+        let text = format!(r#"{{"oneOf":[{},{}]}}"#, branch(r#","required":["x"]"#), branch(""));
+        let schema = compile(&format!(r#"{{"type":["object","integer"],{}"#, &text[1..]));
+        let deep = |depth: usize, core: &str| {
+            Bytes::from(format!("{}{core}{}", "{\"a\":".repeat(depth), "}".repeat(depth)))
+        };
+        let fault = schema.frame(1, &deep(120, "\"x\"")).unwrap_err();
+        assert!(fault.path.is_empty() && fault.message.contains("too deep"), "{fault}");
+        assert!(schema.frame(1, &deep(120, "{}")).is_ok());
+        let fault = schema.frame(1, &deep(4, "\"x\"")).unwrap_err();
+        assert!(!fault.message.contains("too deep"), "{fault}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod avro_text;
 mod input;
 mod json_schema;
 mod protobuf;
+mod references;
 
 use std::fmt;
 

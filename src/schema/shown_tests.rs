@@ -130,15 +130,3 @@ fn the_presets_examples_fit_their_schemas() {
         assert!(document.contains(&name), "{name} in docs/schemas.md");
     }
 }
-
-#[test]
-fn adhoc_branches() {
-    for depth in [5, 10, 14, 18, 20] {
-        let schema = r##"{"oneOf":[{"properties":{"a":{"$ref":"#"}},"required":["x"]},{"properties":{"a":{"$ref":"#"}}}]}"##;
-        let schema = Compiled::compile(Kind::Json, schema, &[], None).unwrap();
-        let event = format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        let begun = std::time::Instant::now();
-        let r = schema.frame(1, &Bytes::from(event));
-        eprintln!("{depth} {:?} {}", begun.elapsed(), r.is_ok());
-    }
-}
