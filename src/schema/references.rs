@@ -17,7 +17,9 @@ pub(super) fn told_to(schema: &Value, others: &[(&str, Value)], ways: usize) -> 
     for document in std::iter::once(schema).chain(others.iter().map(|(_, other)| other)) {
         collect(document, &mut all);
     }
-    if all.len() < 2 || !Graph { others, done: Vec::new() }.refers_to_itself(schema, schema, &mut Vec::new()) {
+    if all.len() < 2
+        || !(Graph { others, done: Vec::new() }).refers_to_itself(schema, schema, &mut Vec::new())
+    {
         return usize::MAX;
     }
     ways.ilog(all.len()) as usize
