@@ -186,10 +186,7 @@ async fn of_file(
     }
     match client.look_up(subject, schema.kind, text).await {
         Err(error) => return Verdict::wrong(error.to_string()),
-        Ok(Some((id, version))) => {
-            let text = format!("{file} is registered");
-            return Verdict { state: State::Ok, id: Some(id), version: Some(version), text };
-        }
+        Ok(Some(registered)) => return in_use(client, subject, schema, file, registered).await,
         Ok(None) => {}
     }
     match client.is_compatible(subject, schema.kind, text).await {
@@ -212,6 +209,28 @@ async fn of_file(
             Verdict { state: State::Registered, id: Some(id), version: None, text }
         }
     }
+}
+
+/// Whether what is registered is what the route uses, and not an earlier version, say.
+async fn in_use(
+    client: &Client,
+    subject: &str,
+    schema: &RouteSchema,
+    file: &str,
+    (id, version): (u32, u32),
+) -> Verdict {
+    let used = match client.find(subject, schema.version).await {
+        Ok(found) => found.version,
+        Err(error) => return Verdict::wrong(error.to_string()),
+    };
+    let (state, text) = match used {
+        Some(used) if used != version => {
+            let which = if schema.version.is_some() { "the route uses" } else { "the latest, which the route uses, is" };
+            (State::Wrong, format!("{file} is registered as version {version}, and {which} version {used}"))
+        }
+        _ => (State::Ok, format!("{file} is registered")),
+    };
+    Verdict { state, id: Some(id), version: Some(version), text }
 }
 
 fn print(file: &str, used: &Use, verdict: &Verdict, as_json: bool) {

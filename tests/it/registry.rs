@@ -297,6 +297,14 @@ fn schemas_are_checked_and_registered() {
     }
 
     registry.set_compatibility(&files.subject, "BACKWARD");
+    files.write(&json_schema("number"));
+    let done = files.run("register");
+    assert_eq!(done.code, 0, "{done:?}");
+    files.write(&json_schema("integer"));
+    let done = files.run("check");
+    assert_eq!(done.code, 1, "it is there, and not what events must fit: {done:?}");
+    assert!(done.stdout.contains("as version 1") && done.stdout.contains("is version 2"), "{done:?}");
+
     files.write(&json_schema("string"));
     for command in ["check", "register"] {
         let done = files.run(command);
