@@ -225,7 +225,11 @@ async fn in_use(
     };
     let (state, text) = match used {
         Some(used) if used != version => {
-            let which = if schema.version.is_some() { "the route uses" } else { "the latest, which the route uses, is" };
+            let which = if schema.version.is_some() {
+                "the route uses"
+            } else {
+                "the latest, which the route uses, is"
+            };
             (State::Wrong, format!("{file} is registered as version {version}, and {which} version {used}"))
         }
         _ => (State::Ok, format!("{file} is registered")),
