@@ -6,6 +6,7 @@
 use std::fmt;
 
 use jsonschema::{PatternOptions, Registry, Retrieve, Uri, Validator};
+use reqwest::Url;
 use serde_json::Value;
 
 use super::{Mismatch, Reference, references};
@@ -49,13 +50,16 @@ impl JsonSchema {
     pub(super) fn compile(text: &str, references: &[Reference]) -> Result<Self, String> {
         let schema: Value = read(text).map_err(|why| format!("it {why}"))?;
         let mut registry = Registry::new().retriever(Nowhere);
+        let base = ["$id", "id"].iter().find_map(|key| Url::parse(schema.get(key)?.as_str()?).ok());
         let mut others = Vec::new();
         for Reference { name, text } in references {
             let schema = read(text).map_err(|why| format!("its reference `{name}` {why}"))?;
             others.push((name.as_str(), schema.clone()));
-            let uri = if name.contains(':') { name.clone() } else { format!("{BASE}{name}") };
-            registry =
-                registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
+            for uri in uris(name, base.as_ref()) {
+                let schema = schema.clone();
+                registry =
+                    registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
+            }
         }
         let registry = registry.prepare().map_err(|error| error.to_string())?;
         let validator = jsonschema::options()
@@ -92,6 +96,15 @@ impl JsonSchema {
             Mismatch::new(error.instance_path().to_string(), error.masked())
         })
     }
+}
+
+/// Where a reference is found: a relative one also beside the schema, if that says where it is itself.
+fn uris(name: &str, base: Option<&Url>) -> Vec<String> {
+    if name.contains(':') {
+        return vec![name.to_owned()];
+    }
+    let beside = base.and_then(|base| base.join(name).ok()).map(String::from);
+    std::iter::once(format!("{BASE}{name}")).chain(beside).collect()
 }
 
 fn read(text: &str) -> Result<Value, String> {
@@ -155,6 +168,28 @@ mod tests {
             assert_eq!(schema.frame(1, &Bytes::from(r#"{"a":""}"#)).unwrap_err().path, "/a");
             let why = Compiled::compile(Kind::Json, &text, &[], None).unwrap_err().to_string();
             assert!(why.contains("not among the schema's references"), "{why}");
+        }
+    }
+
+    /// A name that is relative is found beside the schema, by whatever the schema calls itself.
+    #[test]
+    fn references_are_relative_to_the_schemas_own_id() {
+        let amount = |id: &str| Reference {
+            name: "parts/amount.json".to_owned(),
+            text: format!(r#"{{{id}"type":"integer"}}"#),
+        };
+        for (id, reference) in [
+            (r#""$id":"https://example.com/orders/order.json","#, ""),
+            (
+                r#""$id":"https://example.com/orders/order.json","#,
+                r#""$id":"https://example.com/orders/parts/amount.json","#,
+            ),
+            ("", r#""$id":"https://example.com/amount","#),
+        ] {
+            let text = format!(r#"{{{id}"properties":{{"a":{{"$ref":"parts/amount.json"}}}}}}"#);
+            let schema = Compiled::compile(Kind::Json, &text, &[amount(reference)], None);
+            let schema = schema.unwrap_or_else(|error| panic!("{id} {reference}: {error}"));
+            assert_eq!(schema.frame(1, &Bytes::from(r#"{"a":""}"#)).unwrap_err().path, "/a");
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -143,6 +145,29 @@ fn what_a_schema_makes_too_large_is_a_dead_letter() {
         }
     }
     assert_eq!(scene.records().len(), 1);
+}
+
+/// As one that keeps everything in memory does after a restart.
+#[test]
+fn a_registry_that_counts_anew_gives_another_schema_with_the_same_id() {
+    let is_new = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_new);
+    let registry = StubRegistry::start(move |_| {
+        let amount = if told.load(Ordering::SeqCst) { "string" } else { "integer" };
+        Reply::schema(ID, "JSON", &json!({ "properties": { "amount": { "type": amount } } }))
+    });
+    let plan =
+        Plan::of("generic-hex").top(&format!("schema_registry: {{ url: {}, refresh: 1s }}", registry.url()));
+    let route =
+        format!("topics: {{ '*': {{ topic: webhooks.{}, schema: {{ format: json }} }} }}", plan.name());
+    let scene = plan.option(&route).start();
+    scene.send(&scene.request("evt_1", &event("evt_1", &json!(1)))).assert_received();
+    assert_eq!(scene.dead_letters().len(), 0);
+    is_new.store(true, Ordering::SeqCst);
+    eventually(SOON, "the new schema is in use", || {
+        scene.send(&scene.request("evt_2", &event("evt_2", &json!("much")))).assert_received();
+        scene.records().into_iter().find(|record| record.key == "evt_2")
+    });
 }
 
 #[test]
