@@ -147,6 +147,36 @@ fn what_a_schema_makes_too_large_is_a_dead_letter() {
     assert_eq!(scene.records().len(), 1);
 }
 
+/// Each is asked for once, by its own subject and version.
+#[test]
+fn what_a_schema_refers_to_is_part_of_it() {
+    let registry = StubRegistry::start(|asked| {
+        let told = |schema: Value, references: Value| {
+            let body = json!({ "id": ID, "version": 3, "schemaType": "JSON", "schema": schema.to_string(),
+                "references": references });
+            Reply::Answer(200, body.to_string())
+        };
+        let reference =
+            |name: &str| json!({ "name": name, "subject": format!("part of/{name}"), "version": 2 });
+        match asked.target.as_str() {
+            "/subjects/part%20of%2Famount.json/versions/2" => {
+                told(json!({ "$ref": "whole.json" }), json!([reference("whole.json")]))
+            }
+            "/subjects/part%20of%2Fwhole.json/versions/2" => told(json!({ "type": "integer" }), json!([])),
+            target if target.ends_with("-value/versions/3") => told(
+                json!({ "properties": { "amount": { "$ref": "amount.json" } } }),
+                json!([reference("amount.json"), reference("whole.json")]),
+            ),
+            _ => Reply::missing(),
+        }
+    });
+    let scene = plan(&registry, "format: json, version: 3").start();
+    scene.send(&scene.request("evt_1", &event("evt_1", &json!(1)))).assert_received();
+    assert_eq!(only(scene.records()).value, framed(&event("evt_1", &json!(1))));
+    scene.send(&scene.request("evt_2", &event("evt_2", &json!("much")))).assert_received();
+    assert_eq!(only(scene.dead_letters()).header("hookbridge_fault_path"), Some("/amount"));
+}
+
 /// As one that keeps everything in memory does after a restart.
 #[test]
 fn a_registry_that_counts_anew_gives_another_schema_with_the_same_id() {
