@@ -152,3 +152,30 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
         path: path.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::validate::parse;
+
+    /// A record that librdkafka does not take would be refused for good, again and again.
+    #[test]
+    fn a_record_has_room_for_what_was_signed_beside_its_value() {
+        for (takes, schema, is_good) in [
+            (2_000_000, "format: avro, raw_header: true", false),
+            (2_100_000, "format: avro, raw_header: true", true),
+            (2_000_000, "format: avro", true),
+        ] {
+            let text = format!(
+                "kafka: {{ bootstrap.servers: k:1, message.max.bytes: {takes} }}\nschema_registry: {{ url: http://r }}\n\
+                 sources:\n  s:\n    danger_accept_unsigned: true\n    max_body_bytes: 1000000\n    \
+                 topics: {{ '*': {{ topic: t, schema: {{ {schema} }} }} }}\n"
+            );
+            match parse("hookbridge.yaml", &text, &|_| None) {
+                Ok(_) => assert!(is_good, "{takes}, {schema}"),
+                Err(invalid) => {
+                    assert!(!is_good && invalid.to_string().contains("has it twice"), "{invalid}");
+                }
+            }
+        }
+    }
+}

@@ -106,7 +106,7 @@ pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
             for Fitted { placed, framed } in events.into_vec() {
                 let twin = twin(&common, &placed, &body);
                 let record = record(&common, placed, framed, &body);
-                // A key that is the hash of the data is that of the data in both, whatever its encoding is.
+                // One message, one key, also where that is the hash of octets that one of them has without their encoding.
                 records.extend(twin.map(|twin| Record { key: record.key.clone(), ..twin }));
                 records.push(record);
             }

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 pub use client::{Client, ClientError, Found};
@@ -40,6 +41,8 @@ pub struct Schema {
     pub url: String,
     /// What validates and encodes.
     pub compiled: Arc<Compiled>,
+    /// What it was compiled from.
+    digest: [u8; 32],
     asked: Instant,
 }
 
@@ -225,16 +228,36 @@ impl Registry {
             let kind = found.kind.map_or_else(|| "of a kind of its own".to_owned(), |kind| kind.to_string());
             return Err(format!("the registry's schema is {kind}, and the route's {}", name.kind));
         }
+        let (id, version, digest) = (found.id, found.version, digest(&found));
         let compiled = match known {
-            // A schema with the same ID is the same schema.
-            Some(known) if known.id == found.id => Arc::clone(&known.compiled),
-            _ => {
-                let message = name.message.as_deref();
-                let compiled = Compiled::compile(name.kind, &found.text, &found.references, message);
-                Arc::new(compiled.map_err(|error| error.to_string())?)
-            }
+            // Not by its ID: a registry that has lost everything begins to count anew.
+            Some(known) if known.digest == digest => Arc::clone(&known.compiled),
+            _ => compile(name, found).await?,
         };
-        let url = self.client.url_of(found.id);
-        Ok(Schema { id: found.id, version: found.version, url, compiled, asked: Instant::now() })
+        let url = self.client.url_of(id);
+        Ok(Schema { id, version, url, compiled, digest, asked: Instant::now() })
     }
+}
+
+/// Not on a thread that serves requests: a large schema takes a while.
+async fn compile(name: &Name, found: Found) -> Result<Arc<Compiled>, String> {
+    let (kind, message) = (name.kind, name.message.clone());
+    let compiling = tokio::task::spawn_blocking(move || {
+        Compiled::compile(kind, &found.text, &found.references, message.as_deref())
+    });
+    match compiling.await {
+        Ok(compiled) => compiled.map(Arc::new).map_err(|error| error.to_string()),
+        Err(_) => Err(format!("the {kind} schema can't be used: its compiler broke off")),
+    }
+}
+
+/// What a schema is compiled from, as one number.
+fn digest(found: &Found) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let parts = found.references.iter().flat_map(|reference| [&reference.name, &reference.text]);
+    for part in std::iter::once(&found.text).chain(parts) {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }

@@ -54,10 +54,12 @@ impl Avro {
         self.name.as_deref()
     }
 
-    pub(super) fn encode(&self, event: &Value, out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    /// Writes the datum, which may have `most` octets.
+    pub(super) fn encode(&self, event: &Value, most: usize, out: &mut Vec<u8>) -> Result<(), Mismatch> {
         let steps = Cell::new(0);
+        let most = out.len().saturating_add(most);
         let place =
-            Place { avro: self, namespace: None, path: "", depth: 0, is_default: false, steps: &steps };
+            Place { avro: self, namespace: None, path: "", depth: 0, is_default: false, steps: &steps, most };
         place.write(&self.schema, event, out)
     }
 }
@@ -104,6 +106,8 @@ struct Place<'a> {
     /// A schema's default writes octets as characters, an event in base64.
     is_default: bool,
     steps: &'a Cell<usize>,
+    /// As long may what is written become.
+    most: usize,
 }
 
 impl<'a> Place<'a> {
@@ -126,6 +130,9 @@ impl<'a> Place<'a> {
         self.steps.set(self.steps.get() + 1);
         if self.steps.get() > MAX_STEPS {
             return Err(self.fault("the event has too many ways to be read by the schema's unions"));
+        }
+        if out.len() > self.most {
+            return Err(self.fault("with the schema's defaults it is far larger than the event"));
         }
         if self.depth > MAX_DEPTH {
             return Err(self.fault(format_args!("it is more than {MAX_DEPTH} levels deep")));

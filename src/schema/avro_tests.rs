@@ -110,6 +110,18 @@ fn decimals_are_as_long_as_they_must_be() {
     assert!(one(bytes, json!("99999.99")).is_err());
 }
 
+/// Each `{}` of a list would bring the default's octets.
+#[test]
+fn defaults_can_not_be_made_to_fill_the_memory() {
+    let element = json!({ "type": "record", "name": "E", "fields": [
+        { "name": "text", "type": "string", "default": "x".repeat(100_000) } ] });
+    let schema = compile(&field(&json!({ "type": "array", "items": element }), None));
+    let event = |elements: usize| json!({ "f": vec![json!({}); elements] }).to_string();
+    assert!(schema.frame(1, &Bytes::from(event(5))).is_ok());
+    let fault = schema.frame(1, &Bytes::from(event(100_000))).unwrap_err();
+    assert!(fault.message.contains("far larger"), "{fault}");
+}
+
 #[test]
 fn what_does_not_fit_is_a_fault_with_its_place() {
     for (kind, value) in [

@@ -6,9 +6,10 @@
 use std::fmt;
 
 use jsonschema::{PatternOptions, Registry, Retrieve, Uri, Validator};
+use reqwest::Url;
 use serde_json::Value;
 
-use super::{Mismatch, Reference};
+use super::{Mismatch, Reference, references};
 
 /// The base of references that are no absolute URIs.
 const BASE: &str = "registry:///";
@@ -19,10 +20,15 @@ const MAX_BACKTRACKS: usize = 100_000;
 /// The largest pattern, compiled, in octets.
 const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
+/// Ways through a schema that refers to itself, on which the place of a fault is looked for.
+const MAX_WAYS: usize = 50_000;
+
 /// A schema, ready for use.
 pub(super) struct JsonSchema {
     validator: Validator,
     title: Option<String>,
+    /// How deep an event may be for the place of its fault to be looked for.
+    told_to: usize,
 }
 
 impl fmt::Debug for JsonSchema {
@@ -44,11 +50,16 @@ impl JsonSchema {
     pub(super) fn compile(text: &str, references: &[Reference]) -> Result<Self, String> {
         let schema: Value = read(text).map_err(|why| format!("it {why}"))?;
         let mut registry = Registry::new().retriever(Nowhere);
+        let base = ["$id", "id"].iter().find_map(|key| Url::parse(schema.get(key)?.as_str()?).ok());
+        let mut others = Vec::new();
         for Reference { name, text } in references {
             let schema = read(text).map_err(|why| format!("its reference `{name}` {why}"))?;
-            let uri = if name.contains(':') { name.clone() } else { format!("{BASE}{name}") };
-            registry =
-                registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
+            others.push((name.as_str(), schema.clone()));
+            for uri in uris(name, base.as_ref()) {
+                let schema = schema.clone();
+                registry =
+                    registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
+            }
         }
         let registry = registry.prepare().map_err(|error| error.to_string())?;
         let validator = jsonschema::options()
@@ -62,7 +73,7 @@ impl JsonSchema {
             .build(&schema)
             .map_err(|error| format!("at `{}`: {error}", error.instance_path()))?;
         let title = schema.get("title").and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { validator, title })
+        Ok(Self { validator, title, told_to: references::told_to(&schema, &others, MAX_WAYS) })
     }
 
     pub(super) fn title(&self) -> Option<&str> {
@@ -70,11 +81,30 @@ impl JsonSchema {
     }
 
     pub(super) fn validate(&self, event: &Value) -> Result<(), Mismatch> {
+        // What is asked of one value by one part of the schema is asked once here. To tell the place, all ways are gone, and
+        // in a schema that refers to itself in several branches their number doubles with each level.
+        if self.validator.is_valid(event) {
+            return Ok(());
+        }
+        if references::is_deeper(event, self.told_to) {
+            let message =
+                "it does not fit, and is too deep for the place to be told: the schema refers to itself";
+            return Err(Mismatch::new("", message));
+        }
         self.validator.validate(event).map_err(|error| {
             // Masked: a value may be long, and nobody's business.
             Mismatch::new(error.instance_path().to_string(), error.masked())
         })
     }
+}
+
+/// Where a reference is found: a relative one also beside the schema, if that says where it is itself.
+fn uris(name: &str, base: Option<&Url>) -> Vec<String> {
+    if name.contains(':') {
+        return vec![name.to_owned()];
+    }
+    let beside = base.and_then(|base| base.join(name).ok()).map(String::from);
+    std::iter::once(format!("{BASE}{name}")).chain(beside).collect()
 }
 
 fn read(text: &str) -> Result<Value, String> {
@@ -141,6 +171,28 @@ mod tests {
         }
     }
 
+    /// A name that is relative is found beside the schema, by whatever the schema calls itself.
+    #[test]
+    fn references_are_relative_to_the_schemas_own_id() {
+        let amount = |id: &str| Reference {
+            name: "parts/amount.json".to_owned(),
+            text: format!(r#"{{{id}"type":"integer"}}"#),
+        };
+        for (id, reference) in [
+            (r#""$id":"https://example.com/orders/order.json","#, ""),
+            (
+                r#""$id":"https://example.com/orders/order.json","#,
+                r#""$id":"https://example.com/orders/parts/amount.json","#,
+            ),
+            ("", r#""$id":"https://example.com/amount","#),
+        ] {
+            let text = format!(r#"{{{id}"properties":{{"a":{{"$ref":"parts/amount.json"}}}}}}"#);
+            let schema = Compiled::compile(Kind::Json, &text, &[amount(reference)], None);
+            let schema = schema.unwrap_or_else(|error| panic!("{id} {reference}: {error}"));
+            assert_eq!(schema.frame(1, &Bytes::from(r#"{"a":""}"#)).unwrap_err().path, "/a");
+        }
+    }
+
     #[test]
     fn what_is_no_schema_is_refused() {
         for text in [
@@ -168,14 +220,37 @@ mod tests {
         assert!(schema.frame(1, &Bytes::from(text)).is_err());
     }
 
+    /// The sender of an event chooses how deep it is.
+    #[test]
+    fn branches_that_refer_to_their_schema_do_not_take_for_ever() {
+        let branch = |own: &str| format!(r##"{{"properties":{{"a":{{"$ref":"#"}}}}{own}}}"##);
+        let text = format!(r#"{{"oneOf":[{},{}]}}"#, branch(r#","required":["x"]"#), branch(""));
+        let schema = compile(&format!(r#"{{"type":["object","integer"],{}"#, &text[1..]));
+        let deep = |depth: usize, core: &str| {
+            Bytes::from(format!("{}{core}{}", "{\"a\":".repeat(depth), "}".repeat(depth)))
+        };
+        let fault = schema.frame(1, &deep(120, "\"x\"")).unwrap_err();
+        assert!(fault.path.is_empty() && fault.message.contains("too deep"), "{fault}");
+        assert!(schema.frame(1, &deep(120, "{}")).is_ok());
+        let fault = schema.frame(1, &deep(4, "\"x\"")).unwrap_err();
+        assert!(!fault.message.contains("too deep"), "{fault}");
+    }
+
     #[test]
     fn a_schema_that_refers_to_itself_ends() {
         let tree = compile(r##"{"properties":{"child":{"$ref":"#"}},"required":["n"]}"##);
         let deep = format!("{}{{\"n\":1}}{}", "{\"n\":1,\"child\":".repeat(100), "}".repeat(100));
         assert!(tree.frame(1, &Bytes::from(deep)).is_ok());
-        // One that only refers to itself says nothing.
-        if let Ok(nothing) = Compiled::compile(Kind::Json, r##"{"$ref":"#"}"##, &[], None) {
-            let _ = nothing.frame(1, &Bytes::from("1"));
+        // Those that only refer to themselves say nothing.
+        for text in [
+            r##"{"$ref":"#"}"##,
+            r##"{"allOf":[{"$ref":"#"}]}"##,
+            r##"{"not":{"$ref":"#"}}"##,
+            r##"{"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"oneOf":[{"$ref":"#/$defs/a"}]}},"$ref":"#/$defs/a"}"##,
+        ] {
+            if let Ok(nothing) = Compiled::compile(Kind::Json, text, &[], None) {
+                let _ = nothing.frame(1, &Bytes::from("1"));
+            }
         }
     }
 

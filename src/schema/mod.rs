@@ -11,6 +11,7 @@ mod avro_text;
 mod input;
 mod json_schema;
 mod protobuf;
+mod references;
 
 use std::fmt;
 
@@ -22,6 +23,13 @@ pub const MAX_SCHEMA_BYTES: usize = 1024 * 1024;
 
 /// The octet that the wire format begins with.
 const MAGIC: u8 = 0;
+
+/// Before the payload, but for Protobuf's indexes: that octet, and the ID.
+pub const PREFIX_BYTES: usize = 5;
+
+/// Avro's doubles are four times as large as the digits and commas of a list can be; the rest are defaults, which may come again
+/// in each element of a list.
+const MAX_GROWTH: usize = 8;
 
 /// What is said of a fault is cut off there, in characters.
 const MAX_MESSAGE: usize = 200;
@@ -149,7 +157,7 @@ impl Compiled {
     /// # Errors
     /// Where the event does not fit.
     pub fn frame(&self, id: u32, data: &Bytes) -> Result<Bytes, Mismatch> {
-        let mut framed = Vec::with_capacity(data.len() + 16);
+        let mut framed = Vec::with_capacity(PREFIX_BYTES + 1 + data.len());
         framed.push(MAGIC);
         framed.extend(id.to_be_bytes());
         match &self.0 {
@@ -157,7 +165,10 @@ impl Compiled {
                 schema.validate(&input::parse(data)?)?;
                 framed.extend_from_slice(data);
             }
-            Engine::Avro(schema) => schema.encode(&input::parse(data)?, &mut framed)?,
+            Engine::Avro(schema) => {
+                let most = data.len().saturating_mul(MAX_GROWTH).saturating_add(MAX_SCHEMA_BYTES);
+                schema.encode(&input::parse(data)?, most, &mut framed)?;
+            }
             Engine::Protobuf(schema) => schema.encode(&input::parse(data)?, &mut framed)?,
         }
         Ok(framed.into())
@@ -176,3 +187,7 @@ fn below(path: &str, token: &str) -> String {
     push_token(&mut path, token);
     path
 }
+
+#[cfg(test)]
+#[path = "shown_tests.rs"]
+mod shown_tests;

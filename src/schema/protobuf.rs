@@ -82,8 +82,9 @@ impl Protobuf {
 
     pub(super) fn encode(&self, event: &Value, out: &mut Vec<u8>) -> Result<(), Mismatch> {
         let known = known(&self.message, event.clone(), 0);
+        // What the mapping itself says of a fault repeats the value.
         let message = DynamicMessage::deserialize(self.message.clone(), &known)
-            .map_err(|error| Mismatch::new(fault_in(&self.message, &known, "", 0), error))?;
+            .map_err(|_| fault_in(&self.message, &known, "", 0))?;
         out.extend_from_slice(&self.indexes);
         // A vector has room for any length.
         message.encode_raw(out);
@@ -170,11 +171,12 @@ fn has_own_form(message: &MessageDescriptor) -> bool {
     message.full_name().starts_with("google.protobuf.")
 }
 
-/// The place of the fault, as exactly as it can be told: the innermost value that does not fit by itself.
-fn fault_in(message: &MessageDescriptor, event: &Value, path: &str, depth: usize) -> String {
-    let Value::Object(members) = event else { return path.to_owned() };
+/// The fault, as exactly as it can be told: the innermost value that does not fit by itself.
+fn fault_in(message: &MessageDescriptor, event: &Value, path: &str, depth: usize) -> Mismatch {
+    let name = message.full_name();
+    let Value::Object(members) = event else { return Mismatch::new(path, format_args!("it is no `{name}`")) };
     if depth == MAX_DEPTH || has_own_form(message) {
-        return path.to_owned();
+        return Mismatch::new(path, format_args!("it is no `{name}`"));
     }
     for (name, value) in members {
         let Some(field) = field(message, name) else { continue };
@@ -183,27 +185,29 @@ fn fault_in(message: &MessageDescriptor, event: &Value, path: &str, depth: usize
             return fault_of(&field, value, &below(path, name), depth + 1);
         }
     }
-    path.to_owned()
+    // Each of them fits.
+    Mismatch::new(path, "two members exclude each other")
 }
 
-fn fault_of(field: &FieldDescriptor, value: &Value, path: &str, depth: usize) -> String {
+fn fault_of(field: &FieldDescriptor, value: &Value, path: &str, depth: usize) -> Mismatch {
     let (parts, of): (Vec<(String, &Value)>, Kind) = match value {
         Value::Array(elements) if field.is_list() => (
             elements.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
             field.kind(),
         ),
         Value::Object(members) if field.is_map() => {
-            let Kind::Message(entry) = field.kind() else { return path.to_owned() };
+            let Kind::Message(entry) = field.kind() else { return unfit(path, &field.kind()) };
             let of = entry.map_entry_value_field().kind();
             (members.iter().map(|(name, value)| (name.clone(), value)).collect(), of)
         }
         value if field.cardinality() != Cardinality::Repeated => {
             return match field.kind() {
                 Kind::Message(message) => fault_in(&message, value, path, depth),
-                _ => path.to_owned(),
+                kind => unfit(path, &kind),
             };
         }
-        _ => return path.to_owned(),
+        _ if field.is_map() => return Mismatch::new(path, "an object is wanted: the field is a map"),
+        _ => return Mismatch::new(path, "a list is wanted: the field is repeated"),
     };
     let is_map = field.is_map();
     for (token, value) in parts {
@@ -215,11 +219,23 @@ fn fault_of(field: &FieldDescriptor, value: &Value, path: &str, depth: usize) ->
             let path = below(path, &token);
             return match &of {
                 Kind::Message(message) => fault_in(message, value, &path, depth),
-                _ => path,
+                kind => unfit(&path, kind),
             };
         }
     }
-    path.to_owned()
+    Mismatch::new(path, "two of its names are the same key")
+}
+
+/// A value that is none of this kind.
+fn unfit(path: &str, kind: &Kind) -> Mismatch {
+    let name = match kind {
+        Kind::Enum(of) => {
+            return Mismatch::new(path, format_args!("it is no symbol of `{}`", of.full_name()));
+        }
+        Kind::Message(of) => of.full_name().to_owned(),
+        scalar => format!("{scalar:?}").to_lowercase(),
+    };
+    Mismatch::new(path, format_args!("it is no `{name}`"))
 }
 
 #[cfg(test)]

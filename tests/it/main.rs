@@ -37,6 +37,8 @@ mod providers;
 mod quarantine;
 mod refusals;
 mod registry;
+mod registry_faults;
+mod registry_routes;
 mod reload;
 mod schema_files;
 mod shadow;

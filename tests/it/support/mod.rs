@@ -15,6 +15,7 @@ pub(crate) mod provider;
 pub(crate) mod registry;
 pub(crate) mod scene;
 pub(crate) mod secure_kafka;
+pub(crate) mod stub_registry;
 pub(crate) mod token_issuer;
 pub(crate) mod topics;
 pub(crate) mod volume;
