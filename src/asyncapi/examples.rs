@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -29,6 +30,8 @@ pub(super) struct Sample {
     subject: Option<String>,
     data: Bytes,
     is_element: bool,
+    /// Those of the request, of which a record has some.
+    request: HeaderMap,
 }
 
 /// The provider's example, with a type that `types` take.
@@ -57,7 +60,9 @@ pub(super) fn of(source: &Source, types: Option<&Types>) -> Option<Sample> {
     }
     let content_type =
         draft.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let time = event.time().and_then(|time| Some(event_time(time.text())?.into_owned()));
+    // Of what is no event it is the time of receipt.
+    let time =
+        event.time().filter(|_| types.is_some()).and_then(|time| Some(event_time(time.text())?.into_owned()));
     Some(Sample {
         content_type,
         id: event.message_id().text().to_string(),
@@ -66,6 +71,7 @@ pub(super) fn of(source: &Source, types: Option<&Types>) -> Option<Sample> {
         subject: event.subject().map(|subject| subject.text().to_string()),
         data: event.data().clone(),
         is_element: source.split.is_some(),
+        request: draft.headers,
     })
 }
 
@@ -94,6 +100,10 @@ impl Sample {
         if file.is_some_and(|file| file.compiled.frame(1, &self.data).is_err()) {
             return None;
         }
+        let of_request = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let request: Vec<(String, String)> = self.request.iter().filter_map(of_request).collect();
         let mut known =
             vec![("ce_id", self.id.as_str()), ("ce_type", &self.event_type), ("ce_time", &self.time)];
         let media_type = match form {
@@ -105,6 +115,12 @@ impl Sample {
         known.extend(self.subject.as_deref().map(|subject| ("ce_subject", subject)));
         let sent = String::from_utf8_lossy(&self.data);
         known.push(("hookbridge_raw", &sent));
+        known.extend(
+            request
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .filter(|(name, _)| *name != CONTENT_TYPE.as_str()),
+        );
         let payload = match form {
             Form::Envelope => self.envelope(source),
             Form::Data | Form::AsSigned | Form::Framed(_) => self.payload(),

@@ -10,6 +10,7 @@ use crate::config::{Config, RouteSchema, Source};
 use crate::expression::Expression;
 use crate::pipeline::extract::{MAX_NAME_OCTETS, Reason};
 use crate::pipeline::{again, encode, kept_with_dead_letters, report_only};
+use crate::signature::Coverage;
 
 /// The longest media type that a record has, in octets.
 const MAX_CONTENT_TYPE: usize = 256;
@@ -72,7 +73,7 @@ impl Headers {
         let is_element = source.split.is_some();
         self.attributes(source, types.schema());
         if !source.provider.subject.is_empty() {
-            self.may("ce_subject", text("What the event is about.", MAX_NAME_OCTETS));
+            self.may("ce_subject", name("What the event is about."));
         }
         self.told(source);
         if is_element {
@@ -119,10 +120,8 @@ impl Headers {
 
     fn dead_letter(&mut self, source: &Source) {
         let may_be_element = source.split.is_some();
-        let event_type = text(
-            &format!("The event's type, or `{}` where it is not known.", encode::DEAD_LETTER_TYPE),
-            MAX_NAME_OCTETS,
-        );
+        let event_type =
+            name(&format!("The event's type, or `{}` where it is not known.", encode::DEAD_LETTER_TYPE));
         self.attributes(source, event_type);
         self.told(source);
         if may_be_element {
@@ -164,7 +163,7 @@ impl Headers {
     fn report_only(&mut self, source: &Source) {
         let unknown = report_only::UNVERIFIED_TYPE;
         let said = format!("The type that the request has for itself, or `{unknown}`. Nobody has signed it.");
-        self.attributes(source, text(&said, MAX_NAME_OCTETS));
+        self.attributes(source, name(&said));
         self.told(source);
         self.failed(&[
             "signature_missing",
@@ -200,7 +199,7 @@ impl Headers {
     /// CloudEvents' attributes.
     fn attributes(&mut self, source: &Source, event_type: Value) {
         self.fixed("ce_specversion", "1.0");
-        self.must("ce_id", text("The message ID.", MAX_NAME_OCTETS), None);
+        self.must("ce_id", name("The message ID."), None);
         self.fixed("ce_source", &source.path);
         self.must("ce_type", event_type, None);
         let time = json!({ "type": "string", "format": "date-time",
@@ -232,7 +231,8 @@ impl Headers {
                 continue;
             }
             possible.push(*name);
-            let is_ever_signed = places.iter().any(is_covered) || (*name == "message_id" && is_hash_covered);
+            let is_ever_signed = places.iter().any(|place| may_be_covered(place, coverage))
+                || (*name == "message_id" && is_hash_covered);
             is_certain |= *is_always_there && !is_ever_signed;
         }
         if possible.is_empty() {
@@ -371,8 +371,22 @@ impl Headers {
     }
 }
 
+/// Whether what stands there is covered at least if it stands in the right one of its headers.
+fn may_be_covered(place: &Expression, coverage: &Coverage) -> bool {
+    match place {
+        Expression::Header(names) => names.iter().any(|name| coverage.header(name)),
+        Expression::Join { parts, .. } => parts.iter().all(|part| may_be_covered(part, coverage)),
+        place => place.is_covered(coverage),
+    }
+}
+
+/// What is never empty.
+fn name(description: &str) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_OCTETS, "description": description })
+}
+
 fn text(description: &str, longest: usize) -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": longest, "description": description })
+    json!({ "type": "string", "maxLength": longest, "description": description })
 }
 
 fn batch() -> Value {
