@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::types::Types;
+use crate::batch::MAX_ELEMENTS;
 use crate::config::{Config, RouteSchema, Source};
 use crate::expression::Expression;
 use crate::pipeline::extract::{MAX_NAME_OCTETS, Reason};
@@ -199,7 +200,7 @@ impl Headers {
     /// CloudEvents' attributes.
     fn attributes(&mut self, source: &Source, event_type: Value) {
         self.fixed("ce_specversion", "1.0");
-        self.must("ce_id", name("The message ID."), None);
+        self.must("ce_id", id(source), None);
         self.fixed("ce_source", &source.path);
         self.must("ce_type", event_type, None);
         let time = json!({ "type": "string", "format": "date-time",
@@ -369,6 +370,14 @@ impl Headers {
         }
         Some(example.into())
     }
+}
+
+/// An ID that elements of a batch share has the element's index behind it.
+fn id(source: &Source) -> Value {
+    let index = if source.split.is_some() { format!("/{MAX_ELEMENTS}").len() } else { 0 };
+    let mut id = name("The message ID.");
+    id["maxLength"] = (MAX_NAME_OCTETS + index).into();
+    id
 }
 
 /// Whether what stands there is covered at least if it stands in the right one of its headers.

@@ -8,11 +8,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 
+use super::dead_letter_commands::{BY_KIND, Mended, without_type};
 use super::support::asyncapi::{Document, print};
 use super::support::http::Request;
 use super::support::provider::Signer;
 use super::support::registry::Registry;
-use super::support::scene::{Plan, Scene, TYPE};
+use super::support::scene::{Plan, SECRET, Scene, TYPE};
 use super::support::topics;
 use super::support::unique;
 use super::support::wait::SOON;
@@ -246,6 +247,52 @@ fn routes_with_a_schema() {
         }
         let server = &document.0["servers"]["kafka"]["bindings"]["kafka"];
         assert_eq!(server["schemaRegistryUrl"], registry.url());
+    }
+}
+
+#[test]
+fn what_is_replayed() {
+    let scene = without_type(2);
+    let mended = Mended::of(&scene, BY_KIND, "");
+    assert_eq!(mended.replayed(&["--from-beginning"]), ["replayed", "replayed"]);
+    let document = Document::of(&mended.file, &[(SECRET, &mended.secret)]);
+    let name = |kind: &str| format!("{}.{kind}", scene.source);
+    assert_eq!(document.count(&scene.bootstrap, &scene.topic), [(name("events"), 2)].into());
+    assert_eq!(document.count(&scene.bootstrap, &scene.dead_letter), [(name("dead-letter"), 2)].into());
+}
+
+#[test]
+fn ids_that_elements_share() {
+    let scene = Plan::of("svix").option("split: /events").start();
+    let body =
+        format!(r#"{{"events":[{}{{"type":"{TYPE}"}}]}}"#, format!(r#"{{"type":"{TYPE}"}},"#).repeat(1100));
+    scene.send(&scene.request(&"i".repeat(256), body.as_bytes())).assert_received();
+    assert_described(&scene, &[(&scene.topic, &[("events", 1101)])]);
+}
+
+/// What is never so: the document refuses it.
+#[test]
+fn what_no_record_is() {
+    let scene = Plan::of("svix").start();
+    scene.send(&scene.event("msg_1")).assert_received();
+    let document = document(&scene);
+    let record = scene.records().pop().expect("a record");
+    assert!(document.has(&scene.topic, &record));
+    for (name, value) in [
+        ("ce_source", Some("/webhooks/another")),
+        ("hookbridge_source", Some("another")),
+        ("ce_type", Some("")),
+        ("ce_time", None),
+        ("traceparent", Some("new")),
+        ("x-unknown", Some("1")),
+        ("hookbridge_reason", Some("unreadable_body")),
+        ("hookbridge_batch", Some("0/1")),
+        ("hookbridge_unsigned", Some("message_id")),
+    ] {
+        let mut altered = record.clone();
+        altered.headers.retain(|(other, _)| other != name);
+        altered.headers.extend(value.map(|value| (name.to_owned(), value.as_bytes().to_vec())));
+        assert!(!document.has(&scene.topic, &altered), "{name}: {value:?}");
     }
 }
 

@@ -110,6 +110,11 @@ impl Document {
         }
     }
 
+    /// Whether the topic's channel has a message for a record.
+    pub(crate) fn has(&self, address: &str, record: &Record) -> bool {
+        self.channels()[address].values().any(|message| fault_in(message, record).is_none())
+    }
+
     /// How many records of each message are in the topic of a channel.
     #[track_caller]
     pub(crate) fn count(&self, bootstrap: &str, topic: &str) -> BTreeMap<String, usize> {
