@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::Registry;
 use super::messages::{Maker, Message};
 use super::servers::BINDING;
 use super::types::Types;
 use crate::config::topics::TopicSpec;
-use crate::config::{Config, Source, Unmapped};
+use crate::config::{Config, Unmapped};
 use crate::topic::{Pattern, Target, TopicName};
 
 /// A topic, or a template of topics.
@@ -29,17 +30,17 @@ pub(super) type Channels = BTreeMap<String, Channel>;
 /// All of them.
 ///
 /// # Errors
-/// A schema's file can't be used.
-pub(super) fn channels(config: &Config) -> Result<Channels, String> {
+/// A schema can't be had.
+pub(super) fn channels(config: &Config, registry: Option<&Registry<'_>>) -> Result<Channels, String> {
     let mut channels = Channels::new();
     for source in &config.sources {
-        of_source(config, source, &mut channels)?;
+        of_source(&Maker { config, source, registry }, &mut channels)?;
     }
     Ok(channels)
 }
 
-fn of_source(config: &Config, source: &Source, channels: &mut Channels) -> Result<(), String> {
-    let maker = Maker { config, source };
+fn of_source(maker: &Maker<'_>, channels: &mut Channels) -> Result<(), String> {
+    let Maker { config, source, .. } = *maker;
     let entries = source.topics.entries();
     let patterns: Vec<String> = entries.iter().map(|(pattern, _)| pattern.clone()).collect();
     for (index, (_, target)) in entries.iter().enumerate() {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::headers::{EXAMPLE_TIME, Form, Headers};
-use super::payloads::File;
+use super::payloads::Known;
 use super::types::Types;
 use crate::cli::draft::{Asked, Draft};
 use crate::config::{KeyFrom, Source};
@@ -94,7 +94,7 @@ impl Sample {
         source: &Source,
         headers: &Headers,
         form: Form<'_>,
-        file: Option<&File>,
+        file: Option<&Known>,
     ) -> Option<Value> {
         // What does not fit would be a dead letter.
         if file.is_some_and(|file| file.compiled.frame(1, &self.data).is_err()) {

@@ -4,9 +4,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Registry;
 use super::examples::{self, Sample};
 use super::headers::{Form, Headers, Kind};
-use super::payloads::{self, File};
+use super::payloads::{self, Known};
 use super::servers::BINDING;
 use super::types::{Types, literally};
 use crate::config::schema_route::SubjectNameStrategy;
@@ -26,6 +27,7 @@ pub(super) struct Message {
 pub(super) struct Maker<'a> {
     pub(super) config: &'a Config,
     pub(super) source: &'a Source,
+    pub(super) registry: Option<&'a Registry<'a>>,
 }
 
 impl Maker<'_> {
@@ -41,7 +43,7 @@ impl Maker<'_> {
         schema: Option<&RouteSchema>,
     ) -> Result<Vec<Message>, String> {
         let Some(schema) = schema else { return Ok(self.plain(types, Form::Data)) };
-        let file = payloads::read(schema)?;
+        let file = payloads::read(schema, subject(schema, pattern).as_deref(), self.registry)?;
         Ok(vec![self.event(types, Form::Framed(schema), "", Some((pattern, file.as_ref())))])
     }
 
@@ -66,7 +68,7 @@ impl Maker<'_> {
         types: &Types,
         form: Form<'_>,
         suffix: &str,
-        schema: Option<(&Pattern, Option<&File>)>,
+        schema: Option<(&Pattern, Option<&Known>)>,
     ) -> Message {
         let source = self.source;
         let headers = Headers::of(self.config, source, Kind::Event(types, form));
@@ -221,15 +223,23 @@ impl Maker<'_> {
     }
 }
 
+/// The subject of a route's schema, if it is the same for all of its topics.
+fn subject(schema: &RouteSchema, pattern: &Pattern) -> Option<String> {
+    match (pattern, schema.strategy) {
+        (Pattern::Fixed(topic), _) => Some(schema.subject(topic)),
+        (Pattern::PerType(_), SubjectNameStrategy::RecordName) => schema.record.clone(),
+        (Pattern::PerType(_), _) => None,
+    }
+}
+
 fn describe(schema: &RouteSchema, pattern: &Pattern) -> String {
-    let subject = match (pattern, schema.strategy) {
-        (Pattern::Fixed(topic), _) => schema.subject(topic),
-        (Pattern::PerType(_), SubjectNameStrategy::RecordName) => schema.record.clone().unwrap_or_default(),
-        (Pattern::PerType(template), SubjectNameStrategy::TopicName) => format!("{template}-value"),
-        (Pattern::PerType(template), SubjectNameStrategy::TopicRecordName) => {
-            format!("{template}-{}", schema.record.as_deref().unwrap_or_default())
+    let subject = subject(schema, pattern).unwrap_or_else(|| match (pattern, &schema.record) {
+        (Pattern::PerType(template), Some(record)) if schema.strategy != SubjectNameStrategy::TopicName => {
+            format!("{template}-{record}")
         }
-    };
+        (Pattern::PerType(template), _) => format!("{template}-value"),
+        (Pattern::Fixed(topic), _) => schema.subject(topic),
+    });
     let version = schema
         .version
         .map_or_else(|| "the latest version".to_owned(), |version| format!("version {version}"));

@@ -1,7 +1,7 @@
 //! The topics and what is in them, as an AsyncAPI document, for whoever reads them.
 //!
 //! Takes a configuration. Gives the document: every topic, key, header and schema that it can produce, and no credential. Pure, but for the
-//! files of the schemas that routes name.
+//! schemas that routes name.
 //!
 //! Source: AsyncAPI Specification 3.0.0; AsyncAPI Kafka bindings 0.5.0.
 
@@ -16,6 +16,7 @@ mod types;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
+use crate::registry::Found;
 
 /// What the document says of itself.
 #[derive(Debug, Clone)]
@@ -26,14 +27,17 @@ pub struct Info {
     pub version: String,
 }
 
-/// The document.
+/// Gives what the schema registry has by a subject's name: the latest version, or the one that is asked for.
+pub type Registry<'a> = dyn Fn(&str, Option<u32>) -> Result<Found, String> + 'a;
+
+/// The document. Schemas are read from the registry, if one is given, and otherwise from the files that routes name.
 ///
 /// # Errors
-/// The file of a route's schema can't be used.
-pub fn document(config: &Config, info: &Info) -> Result<Value, String> {
+/// The schema of a route can't be had, or is none.
+pub fn document(config: &Config, info: &Info, registry: Option<&Registry<'_>>) -> Result<Value, String> {
     let (servers, schemes) = servers::servers(config);
     let (mut channels, mut operations) = (Map::new(), Map::new());
-    for (address, channel) in &channels::channels(config)? {
+    for (address, channel) in &channels::channels(config, registry)? {
         let id = free_id(&channels, address);
         let messages: Vec<Value> = channel
             .messages

@@ -1,38 +1,62 @@
 //! The value of a record, as a schema.
 //!
 //! Takes a source, and what kind of record it is. Gives the payload of an AsyncAPI message: for a route with a schema, the schema itself, in
-//! its own format, from its file.
+//! its own format, from its file or from the registry.
 
 use serde_json::{Map, Value, json};
 
+use super::Registry;
 use super::headers::Form;
 use crate::config::{RouteSchema, Source};
 use crate::expression::Expression;
 use crate::json::Pointer;
+use crate::registry::Found;
 use crate::schema::{Compiled, Kind, MAX_SCHEMA_BYTES};
 
-/// A route's schema, read from its file.
-pub(super) struct File {
+/// A route's schema, as text.
+pub(super) struct Known {
     text: String,
     /// What validates an example.
     pub(super) compiled: Compiled,
 }
 
-/// Reads the file of a route's schema, if it has one.
+/// The schema of a route: as the registry has it, where that is asked and the subject is known beforehand; otherwise from
+/// its file, if it has one.
 ///
 /// # Errors
-/// It can't be read, or is no schema.
-pub(super) fn read(schema: &RouteSchema) -> Result<Option<File>, String> {
-    use std::io::Read as _;
-    let Some(file) = &schema.file else { return Ok(None) };
+/// The registry does not give it, the file can't be read, or it is no schema.
+pub(super) fn read(
+    schema: &RouteSchema,
+    subject: Option<&str>,
+    registry: Option<&Registry<'_>>,
+) -> Result<Option<Known>, String> {
     let at = &schema.path;
+    let found = match (registry, subject, &schema.file) {
+        (Some(registry), Some(subject), _) => {
+            let found =
+                registry(subject, schema.version).map_err(|why| format!("{at}: `{subject}`: {why}"))?;
+            if found.kind != Some(schema.kind) {
+                return Err(format!("{at}: `{subject}`: what is registered is no {} schema", schema.kind));
+            }
+            found
+        }
+        (_, _, Some(file)) => {
+            let text = text_of(file)
+                .map_err(|why| format!("{at}: the schema's file {file} can't be read: {why}"))?;
+            Found { id: 0, version: None, kind: Some(schema.kind), text, references: Vec::new() }
+        }
+        (_, _, None) => return Ok(None),
+    };
+    let compiled = Compiled::compile(schema.kind, &found.text, &found.references, schema.record.as_deref())
+        .map_err(|error| format!("{at}: {error}"))?;
+    Ok(Some(Known { text: found.text, compiled }))
+}
+
+fn text_of(file: &str) -> std::io::Result<String> {
+    use std::io::Read as _;
     let mut text = String::new();
-    std::fs::File::open(file)
-        .and_then(|file| file.take(MAX_SCHEMA_BYTES as u64 + 1).read_to_string(&mut text))
-        .map_err(|error| format!("{at}: the schema's file {file} can't be read: {error}"))?;
-    let compiled = Compiled::compile(schema.kind, &text, &[], schema.record.as_deref())
-        .map_err(|error| format!("{at}: {file}: {error}"))?;
-    Ok(Some(File { text, compiled }))
+    std::fs::File::open(file)?.take(MAX_SCHEMA_BYTES as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The media type of a value that a schema of this kind makes.
@@ -45,7 +69,7 @@ pub(super) fn media_type(kind: Kind) -> &'static str {
 }
 
 /// The payload of an event.
-pub(super) fn of_event(source: &Source, form: Form<'_>, file: Option<&File>) -> Value {
+pub(super) fn of_event(source: &Source, form: Form<'_>, file: Option<&Known>) -> Value {
     match form {
         Form::Data | Form::AsSigned => data(source),
         Form::Envelope => envelope(source),
@@ -124,7 +148,7 @@ fn envelope(source: &Source) -> Value {
     })
 }
 
-fn framed(schema: &RouteSchema, file: Option<&File>) -> Value {
+fn framed(schema: &RouteSchema, file: Option<&Known>) -> Value {
     let Some(file) = file else {
         let said = "The schema is in the registry; the message's description names its subject.";
         return json!({ "description": said });

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::dead_letter_commands::{BY_KIND, Mended, without_type};
 use super::support::asyncapi::{Document, print};
@@ -245,6 +245,13 @@ fn routes_with_a_schema() {
         {
             assert_eq!(document.count(&scene.bootstrap, topic).values().sum::<usize>(), count);
         }
+        fs::remove_file(&file).expect("remove the file");
+        let done = print(scene.bridge.file(), &scene.bridge.env(), &[]);
+        assert!(done.code == 1 && done.stderr.contains(&file.display().to_string()), "{done:?}");
+        let done = print(scene.bridge.file(), &scene.bridge.env(), &["--registry"]);
+        let from_registry: Value = serde_json::from_str(&done.stdout).expect("JSON");
+        let of_route = &from_registry["channels"][&topic]["messages"][format!("{}.events", scene.source)];
+        assert_eq!(of_route["payload"]["schemaFormat"], schema_format);
         let server = &document.0["servers"]["kafka"]["bindings"]["kafka"];
         assert_eq!(server["schemaRegistryUrl"], registry.url());
     }
