@@ -41,10 +41,11 @@ pub(super) fn channels(config: &Config, registry: Option<&Registry<'_>>) -> Resu
 
 fn of_source(maker: &Maker<'_>, channels: &mut Channels) -> Result<(), String> {
     let Maker { config, source, .. } = *maker;
+    let is_unnamed = source.provider.event_type.is_empty();
     let entries = source.topics.entries();
     let patterns: Vec<String> = entries.iter().map(|(pattern, _)| pattern.clone()).collect();
     for (index, (_, target)) in entries.iter().enumerate() {
-        let types = Types::of(source, &patterns, index);
+        let types = Types::of(&patterns, index, is_unnamed);
         let Target::Topic(pattern, schema) = target else { continue };
         if !types.is_possible() {
             continue;
@@ -60,7 +61,7 @@ fn of_source(maker: &Maker<'_>, channels: &mut Channels) -> Result<(), String> {
             add(named(channels, topic), "What was signed, beside what was made of it.", maker.raw(&types));
         }
     }
-    let rest = Types::of(source, &patterns, patterns.len());
+    let rest = Types::of(&patterns, patterns.len(), is_unnamed);
     let is_rest_mapped = patterns.iter().any(|pattern| pattern == "*") || !rest.is_possible();
     if source.unmapped == Unmapped::Topic && !is_rest_mapped {
         let pattern = Pattern::Fixed(source.default_topic.clone());

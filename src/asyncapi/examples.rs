@@ -39,10 +39,11 @@ pub(super) fn of(source: &Source, types: Option<&Types>) -> Option<Sample> {
     let provider = &source.provider;
     provider.example.body.as_ref()?;
     let mut draft = Draft::new(provider, None).ok()?;
-    if let Some(exact) = types.and_then(Types::exact)
-        && !provider.event_type.is_empty()
-    {
-        draft.put(provider, Asked::Type, exact).ok()?;
+    if let Some(types) = types.filter(|_| !provider.event_type.is_empty()) {
+        let own = draft.read(provider, Asked::Type);
+        if !own.is_some_and(|own| types.accepts(&own)) {
+            draft.put(provider, Asked::Type, &types.one()).ok()?;
+        }
     }
     draft.put_new_id(provider, "msg_2b6c1f");
     let body = Bytes::from(std::mem::take(&mut draft.body));

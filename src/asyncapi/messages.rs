@@ -102,7 +102,7 @@ impl Maker<'_> {
             "description": said,
             "contentType": content_type,
             "headers": headers.schema(),
-            "payload": payloads::of_event(source, form, file),
+            "payload": payloads::of_event(source, types, form, file),
             "bindings": { "kafka": binding },
         });
         if let Some(example) = sample.and_then(|sample| sample.example(source, &headers, form, file)) {

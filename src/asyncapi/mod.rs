@@ -15,6 +15,8 @@ mod types;
 
 use serde_json::{Map, Value, json};
 
+use servers::Servers;
+
 use crate::config::Config;
 use crate::registry::Found;
 
@@ -35,7 +37,7 @@ pub type Registry<'a> = dyn Fn(&str, Option<u32>) -> Result<Found, String> + 'a;
 /// # Errors
 /// The schema of a route can't be had, or is none.
 pub fn document(config: &Config, info: &Info, registry: Option<&Registry<'_>>) -> Result<Value, String> {
-    let (servers, schemes) = servers::servers(config);
+    let Servers { servers, schemes } = Servers::of(config);
     let (mut channels, mut operations) = (Map::new(), Map::new());
     for (address, channel) in &channels::channels(config, registry)? {
         let id = free_id(&channels, address);

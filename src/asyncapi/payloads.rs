@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Registry;
 use super::headers::Form;
+use super::types::Types;
 use crate::config::{RouteSchema, Source};
 use crate::expression::Expression;
 use crate::json::Pointer;
@@ -69,10 +70,10 @@ pub(super) fn media_type(kind: Kind) -> &'static str {
 }
 
 /// The payload of an event.
-pub(super) fn of_event(source: &Source, form: Form<'_>, file: Option<&Known>) -> Value {
+pub(super) fn of_event(source: &Source, types: &Types, form: Form<'_>, file: Option<&Known>) -> Value {
     match form {
         Form::Data | Form::AsSigned => data(source),
-        Form::Envelope => envelope(source),
+        Form::Envelope => envelope(source, types),
         Form::Framed(schema) => framed(schema, file),
     }
 }
@@ -126,7 +127,7 @@ fn describe(schema: &mut Value, pointer: &Pointer, said: &str) {
 }
 
 /// CloudEvents' JSON Event Format.
-fn envelope(source: &Source) -> Value {
+fn envelope(source: &Source, types: &Types) -> Value {
     let text = json!({ "type": "string", "minLength": 1 });
     json!({
         "type": "object",
@@ -136,7 +137,7 @@ fn envelope(source: &Source) -> Value {
             "specversion": { "type": "string", "const": "1.0" },
             "id": text,
             "source": { "type": "string", "const": source.path },
-            "type": text,
+            "type": types.schema(),
             "time": { "type": "string", "format": "date-time" },
             "subject": text,
             "datacontenttype": { "type": "string" },

@@ -3,40 +3,59 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
+use crate::kafka::properties::Properties;
 
 /// The version of the Kafka bindings that all parts of the document have.
 pub(super) const BINDING: &str = "0.5.0";
 
-/// The servers, and the security schemes that they refer to.
-pub(super) fn servers(config: &Config) -> (Map<String, Value>, Map<String, Value>) {
-    let is_set = |name: &str| config.kafka.get(name).is_some_and(|value| !value.is_empty());
-    let protocol = config.kafka.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
-    let (is_sasl, is_tls) = (protocol.contains("sasl"), protocol.contains("ssl"));
-    let mut schemes = Map::new();
-    if is_sasl {
-        schemes.insert("sasl".to_owned(), sasl(config));
+/// The brokers of the clusters, and how they are connected to.
+#[derive(Default)]
+pub(super) struct Servers {
+    /// By name: that of the cluster, with a number where it has several.
+    pub(super) servers: Map<String, Value>,
+    /// The security schemes that they refer to.
+    pub(super) schemes: Map<String, Value>,
+}
+
+impl Servers {
+    /// Those of a configuration.
+    pub(super) fn of(config: &Config) -> Self {
+        let mut servers = Self::default();
+        servers.cluster("kafka", &config.kafka, &binding(config));
+        servers
     }
-    let shown = ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"];
-    if is_tls && shown.iter().any(|name| is_set(name)) {
-        let said = "The client shows a certificate.";
-        schemes.insert("certificate".to_owned(), json!({ "type": "X509", "description": said }));
-    }
-    let security: Vec<Value> = schemes
-        .keys()
-        .map(|name| json!({ "$ref": format!("#/components/securitySchemes/{name}") }))
-        .collect();
-    let hosts = hosts(config.kafka.get("bootstrap.servers").unwrap_or_default());
-    let mut servers = Map::new();
-    for (index, host) in hosts.iter().enumerate() {
-        let name = if hosts.len() == 1 { "kafka".to_owned() } else { format!("kafka{}", index + 1) };
-        let mut server = json!({ "host": host, "protocol": if is_tls { "kafka-secure" } else { "kafka" } });
-        if !security.is_empty() {
-            server["security"] = security.clone().into();
+
+    fn cluster(&mut self, cluster: &str, kafka: &Properties, binding: &Value) {
+        let is_set = |name: &&str| kafka.get(name).is_some_and(|value| !value.is_empty());
+        let protocol = kafka.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
+        let (is_sasl, is_tls) = (protocol.contains("sasl"), protocol.contains("ssl"));
+        let mut schemes = Vec::new();
+        if is_sasl {
+            schemes.push(("sasl", sasl(kafka)));
         }
-        server["bindings"] = json!({ "kafka": binding(config) });
-        servers.insert(name, server);
+        let shown = ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"];
+        if is_tls && shown.iter().any(is_set) {
+            let said = "The client shows a certificate.";
+            schemes.push(("certificate", json!({ "type": "X509", "description": said })));
+        }
+        let mut security = Vec::new();
+        for (kind, scheme) in schemes {
+            let name = format!("{cluster}-{kind}");
+            security.push(json!({ "$ref": format!("#/components/securitySchemes/{name}") }));
+            self.schemes.insert(name, scheme);
+        }
+        let hosts = hosts(kafka.get("bootstrap.servers").unwrap_or_default());
+        for (index, host) in hosts.iter().enumerate() {
+            let name = if hosts.len() == 1 { cluster.to_owned() } else { format!("{cluster}{}", index + 1) };
+            let mut server =
+                json!({ "host": host, "protocol": if is_tls { "kafka-secure" } else { "kafka" } });
+            if !security.is_empty() {
+                server["security"] = security.clone().into();
+            }
+            server["bindings"] = json!({ "kafka": binding });
+            self.servers.insert(name, server);
+        }
     }
-    (servers, schemes)
 }
 
 fn binding(config: &Config) -> Value {
@@ -65,8 +84,8 @@ fn hosts(bootstrap: &str) -> Vec<String> {
     hosts
 }
 
-fn sasl(config: &Config) -> Value {
-    let get = |name: &str| config.kafka.get(name);
+fn sasl(kafka: &Properties) -> Value {
+    let get = |name: &str| kafka.get(name);
     let mechanism = get("sasl.mechanisms").or_else(|| get("sasl.mechanism")).unwrap_or("GSSAPI");
     let kind = match mechanism.to_ascii_uppercase().as_str() {
         "PLAIN" => "plain",

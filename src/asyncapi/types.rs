@@ -4,7 +4,6 @@
 
 use serde_json::{Value, json};
 
-use crate::config::Source;
 use crate::pipeline::extract::{MAX_NAME_OCTETS, UNNAMED_TYPE};
 use crate::topic::Glob;
 
@@ -19,8 +18,9 @@ pub(super) struct Types {
 }
 
 impl Types {
-    /// Those of the route at `index` of the mapping's entries; those of none of them, behind the last.
-    pub(super) fn of(source: &Source, patterns: &[String], index: usize) -> Self {
+    /// Those of the route at `index` of the mapping's entries; those of none of them, behind the last. `is_unnamed`: the
+    /// provider names no types.
+    pub(super) fn of(patterns: &[String], index: usize, is_unnamed: bool) -> Self {
         let pattern = patterns.get(index).cloned();
         let is_exact = pattern.as_ref().is_some_and(|pattern| !pattern.contains('*'));
         let before = match is_exact {
@@ -32,7 +32,7 @@ impl Types {
                 .cloned()
                 .collect(),
         };
-        Self { pattern, before, is_unnamed: source.provider.event_type.is_empty() }
+        Self { pattern, before, is_unnamed }
     }
 
     /// The one type it is, if it is one.
@@ -42,6 +42,11 @@ impl Types {
             _ if self.is_unnamed => Some(UNNAMED_TYPE),
             _ => None,
         }
+    }
+
+    /// One that may be of them, for examples.
+    pub(super) fn one(&self) -> String {
+        self.pattern.as_deref().unwrap_or("*").replace('*', "example")
     }
 
     /// Whether an event of this type takes the route.
@@ -137,3 +142,7 @@ pub(super) fn literally(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+#[path = "types_tests.rs"]
+mod tests;

@@ -98,7 +98,7 @@ impl Draft {
     }
 
     /// What the service would read.
-    pub(super) fn read(&self, provider: &Provider, asked: Asked) -> Option<String> {
+    pub(crate) fn read(&self, provider: &Provider, asked: Asked) -> Option<String> {
         self.read_from(provider, asked.places(provider))
     }
 

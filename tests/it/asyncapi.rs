@@ -323,7 +323,7 @@ fn the_cluster_without_credentials() {
     assert!(!document.to_string().contains("somebody"), "who connects is nobody's business");
     assert_eq!(document["servers"]["kafka1"]["host"], "a.example:9093");
     assert_eq!(document["servers"]["kafka2"]["protocol"], "kafka-secure");
-    assert_eq!(document["components"]["securitySchemes"]["sasl"]["type"], "scramSha512");
+    assert_eq!(document["components"]["securitySchemes"]["kafka-sasl"]["type"], "scramSha512");
     assert_eq!(
         document["channels"]["e.a"]["bindings"]["kafka"],
         json!({ "topic": "e.a", "partitions": 12, "replicas": 3, "bindingVersion": "0.5.0",
