@@ -39,10 +39,10 @@ const CLOUDEVENTS_BATCH: &str = "application/cloudevents-batch+json";
 const TRACEPARENT: &str = "traceparent";
 
 /// The header of a record that holds the signed query of its request.
-pub(super) const QUERY: &str = "hookbridge_query";
+pub(crate) const QUERY: &str = "hookbridge_query";
 
 /// The longest value of a request header that is copied to the record, in octets.
-pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
+pub(crate) const MAX_COPIED_HEADER: usize = 8 * 1024;
 
 /// The longest media type that is copied, in octets. Nobody signs it, and every element of a batch repeats it, within
 /// [`crate::budget::ELEMENT_OVERHEAD_BYTES`].
@@ -402,7 +402,7 @@ fn content_type(request: &HeaderMap, is_element: bool) -> Option<&[u8]> {
 }
 
 /// Whether the header is known to hold a credential: no provider file can name it, and no record ever has it.
-pub(super) fn is_credential(name: &HeaderName) -> bool {
+pub(crate) fn is_credential(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
 }
 

@@ -3,6 +3,7 @@
 mod support;
 
 mod admin;
+mod asyncapi;
 mod batches;
 mod broker_loss;
 mod cloudevents;

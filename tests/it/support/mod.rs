@@ -1,6 +1,7 @@
 //! The harness: a real Kafka, the real executable, an HTTP client that sends exactly what it is told, and
 //! signers that share nothing with `src/`.
 
+pub(crate) mod asyncapi;
 pub(crate) mod bridge;
 pub(crate) mod captured;
 pub(crate) mod command;
