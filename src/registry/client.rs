@@ -76,10 +76,13 @@ pub enum ClientError {
 impl From<SRCError> for ClientError {
     fn from(error: SRCError) -> Self {
         let cause = error.cause.unwrap_or_default();
+        // Only the converter's own words, which have the status: the cause has the URL, or the registry's words.
+        let (is_missing, is_refused) =
+            (error.error.contains("failed with status 404"), error.error.contains("failed with status"));
         let text = if cause.is_empty() { error.error } else { format!("{}: {cause}", error.error) };
-        if text.contains("404") {
+        if is_missing {
             Self::Missing
-        } else if text.contains("failed with status") {
+        } else if is_refused {
             Self::Refused(text)
         } else {
             Self::Away(text)
@@ -319,5 +322,24 @@ fn tls(config: &RegistryConfig) -> Result<ClientConfig, String> {
                 PrivateKeyDer::from_pem_slice(&identity.key).map_err(|error| format!("key_file: {error}"))?;
             builder.with_client_auth_cert(certificates, key).map_err(|error| format!("key_file: {error}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A port such as 4041, or a subject's name, made of every fault that there is no such subject.
+    #[test]
+    fn only_the_status_says_that_there_is_nothing() {
+        let of =
+            |error: &str, cause: &str| ClientError::from(SRCError::new(error, Some(cause.to_owned()), false));
+        let failed = |status: &str| format!("HTTP request to schema registry failed with status {status}");
+        let away =
+            of("http call to schema registry failed", "error sending request for url (http://r:4041/x)");
+        assert!(matches!(away, ClientError::Away(_)), "{away}");
+        let refused = of(&failed("409 Conflict"), "Schema for subject t404-value is incompatible");
+        assert!(matches!(refused, ClientError::Refused(_)), "{refused}");
+        assert_eq!(of(&failed("404 Not Found"), "Subject 'x' not found."), ClientError::Missing);
     }
 }
