@@ -240,3 +240,31 @@ proptest! {
         let _ = Compiled::compile(Kind::Avro, &text, &[], None);
     }
 }
+
+/// A JSON number is read as a double where it has a fraction or is beyond 64 bits, and that may be another number.
+#[test]
+fn a_decimal_is_never_a_rounded_number() {
+    let schema =
+        field(&json!({ "type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2 }), None);
+    let frame = |number: &str| compile(&schema).frame(1, &Bytes::from(format!("{{\"f\":{number}}}")));
+    for exact in ["0.1", "-1234567890123.45", "0.00", "1e3", "12345678901234567", "18446744073709551615"] {
+        let text = frame(&format!("\"{exact}\"")).unwrap();
+        assert_eq!(frame(exact).unwrap(), text, "{exact}");
+    }
+    for rounded in ["12345678901234567.89", "100000000000000000001", "0.30000000000000004", "1e30"] {
+        let fault = frame(rounded).unwrap_err();
+        assert!(fault.path == "/f" && fault.message.contains("as text"), "{rounded}: {fault}");
+    }
+    assert!(frame("\"12345678901234567.89\"").is_ok());
+}
+
+/// An event of some kilobytes, made of elements that are all defaults, would take all of the memory.
+#[test]
+fn defaults_do_not_make_an_event_grow_without_limit() {
+    let element = field(&json!("string"), Some(json!("x".repeat(10_000))));
+    let schema = compile(&json!({ "type": "array", "items": element }));
+    let of = |count: usize| Bytes::from(format!("[{}{{}}]", "{},".repeat(count - 1)));
+    assert!(schema.frame(1, &of(100)).is_ok());
+    let fault = schema.frame(1, &of(10_000)).unwrap_err();
+    assert!(fault.message.contains("defaults"), "{fault}");
+}

@@ -79,6 +79,11 @@ impl Mismatch {
     fn new(path: impl Into<String>, message: impl fmt::Display) -> Self {
         Self { path: path.into(), message: short(&message.to_string()) }
     }
+
+    /// What the schema makes of the event is longer than may be published.
+    pub(crate) fn too_long(octets: usize, most: usize) -> Self {
+        Self::new("", format_args!("the record's value would have {octets} octets, and {most} are allowed"))
+    }
 }
 
 fn short(message: &str) -> String {
@@ -157,7 +162,7 @@ impl Compiled {
                 schema.validate(&input::parse(data)?)?;
                 framed.extend_from_slice(data);
             }
-            Engine::Avro(schema) => schema.encode(&input::parse(data)?, &mut framed)?,
+            Engine::Avro(schema) => schema.encode(&input::parse(data)?, data.len(), &mut framed)?,
             Engine::Protobuf(schema) => schema.encode(&input::parse(data)?, &mut framed)?,
         }
         Ok(framed.into())
