@@ -15,7 +15,10 @@ use super::several::Several;
 use super::source::Ticket;
 use crate::app::App;
 use crate::registry::{Registry, Schema};
-use crate::schema::Kind;
+use crate::schema::{Kind, Mismatch};
+
+/// What the wire format puts before an event, at most. It is within the room that records have beside their value.
+const MAX_PREFIX_BYTES: usize = 16;
 
 /// An event, and what its schema makes of it.
 pub(super) struct Fitted {
@@ -89,7 +92,8 @@ fn frame(ticket: &Ticket, body: &Bytes, placed: Placed, schema: &Schema) -> Fitt
             return Fitted::as_it_is(Placed { topic, schema: route, content, element });
         }
     };
-    match schema.compiled.frame(schema.id, &event.data) {
+    let framed = schema.compiled.frame(schema.id, &event.data);
+    match framed.and_then(|value| no_longer_than(ticket.source.max_body_bytes, value)) {
         Ok(value) => {
             let media_type = match schema.compiled.kind() {
                 Kind::Json => None,
@@ -112,5 +116,31 @@ fn frame(ticket: &Ticket, body: &Bytes, placed: Placed, schema: &Schema) -> Fitt
             let topic = ticket.source.dead_letter.clone();
             Fitted::as_it_is(Placed { topic, schema: None, content, element })
         }
+    }
+}
+
+/// Topics and producers have room for a body of the source and what surrounds it. To refuse a longer record would have
+/// the provider send it again for ever.
+fn no_longer_than(max_body_bytes: usize, value: Bytes) -> Result<Bytes, Mismatch> {
+    let most = max_body_bytes.saturating_add(MAX_PREFIX_BYTES);
+    if value.len() > most { Err(Mismatch::too_long(value.len(), most)) } else { Ok(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `1,` in a list is two octets of JSON, and eight of a `double`.
+    #[test]
+    fn what_grows_beyond_a_body_is_a_misfit() {
+        let schema = r#"{"type":"array","items":"double"}"#;
+        let schema = crate::schema::Compiled::compile(Kind::Avro, schema, &[], None).unwrap();
+        let value = |count: usize| {
+            let body = format!("[{}1]", "1,".repeat(count - 1));
+            no_longer_than(100, schema.frame(1, &Bytes::from(body)).unwrap())
+        };
+        assert!(value(12).is_ok());
+        let fault = value(45).unwrap_err().to_string();
+        assert!(fault.contains("octets, and 116 are allowed"), "{fault}");
     }
 }
