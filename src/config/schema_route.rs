@@ -8,10 +8,12 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Source;
 use super::checker::Checker;
 use super::diagnostic::{Path, Position};
+use crate::kafka::properties::Properties;
 use crate::schema::Kind;
-use crate::topic::TopicName;
+use crate::topic::{Pattern, Target, TopicName};
 
 /// Where an event type goes, in full.
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
@@ -151,4 +153,70 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
         at: check.position(path),
         path: path.to_string(),
     })
+}
+
+/// Checks what is kept beside what the schemas of `source` make of its events.
+pub(super) fn check_raw(check: &mut Checker<'_>, path: &Path, source: &Source, kafka: &Properties) {
+    raw_topics_apart(check, path, source);
+    raw_headers_fit(check, path, source, kafka);
+}
+
+/// What was signed must not stand among dead letters, nor among what a schema makes of events.
+fn raw_topics_apart(check: &mut Checker<'_>, path: &Path, source: &Source) {
+    let entries = source.topics.entries();
+    for (pattern, target) in &entries {
+        let Target::Topic(_, Some(schema)) = target else { continue };
+        let Some(raw_topic) = &schema.raw_topic else { continue };
+        let has_schema = |(_, target): &(String, Target)| matches!(target, Target::Topic(Pattern::Fixed(topic), Some(_)) if topic == raw_topic);
+        let whose = match raw_topic {
+            topic if *topic == source.dead_letter => "the dead-letter topic",
+            _ if entries.iter().any(has_schema) => "the topic of a route with a schema",
+            _ => continue,
+        };
+        let at = path.key("topics").key(pattern).key("schema").key("raw_topic");
+        let hint = "give it a topic of its own".to_owned();
+        check.error_with(&at, (format!("`{raw_topic}` is {whose}"), hint));
+    }
+}
+
+/// A header with what was signed is as large as a body, and counts for a record's size.
+fn raw_headers_fit(check: &mut Checker<'_>, path: &Path, source: &Source, kafka: &Properties) {
+    let takes = kafka.get("message.max.bytes").and_then(|value| value.trim().parse::<usize>().ok());
+    let has_raw_header = source.topics.schemas().any(|schema| schema.raw_header);
+    if has_raw_header && takes.is_some_and(|takes| takes <= source.largest_value()) {
+        let message = "with `raw_header` a record has room for a body twice: must be less than half of kafka's message.max.bytes";
+        let hint = "a `raw_topic` needs no more room".to_owned();
+        check.error_with(&path.key("max_body_bytes"), (message.to_owned(), hint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::validate::parse;
+
+    #[test]
+    fn what_was_signed_has_room_and_stands_apart() {
+        let read = |kafka: &str, schema: &str| {
+            let text = format!(
+                "kafka: {{ bootstrap.servers: k{kafka} }}\nschema_registry: {{ url: 'http://r:1' }}\nsources: {{ s: {{ provider: generic-hex, \
+                 secrets: [{{ env: A }}], topics: {{ a: {{ topic: t, schema: {{ format: avro, {schema} }} }} }} }} }}"
+            );
+            let read = parse("hookbridge.yaml", &text, &|_| Some("a secret of sufficient length".to_owned()));
+            read.err().map(|invalid| invalid.to_string()).unwrap_or_default()
+        };
+        for (topic, whose) in
+            [("t", "the topic of a route with a schema"), ("webhooks.dead-letter", "the dead-letter topic")]
+        {
+            let shown = read("", &format!("raw_topic: {topic}"));
+            let expected = format!("sources.s.topics.a.schema.raw_topic: `{topic}` is {whose}");
+            assert!(shown.contains(&expected), "{shown}");
+        }
+        let shown = read(", message.max.bytes: 1048576", "raw_header: true");
+        assert!(shown.contains("sources.s.max_body_bytes: with `raw_header`"), "{shown}");
+        for (kafka, schema) in
+            [("", "raw_header: true, raw_topic: u"), (", message.max.bytes: 1048576", "raw_topic: u")]
+        {
+            assert_eq!(read(kafka, schema), "");
+        }
+    }
 }
