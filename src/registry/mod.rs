@@ -229,8 +229,12 @@ impl Registry {
             // A schema with the same ID is the same schema.
             Some(known) if known.id == found.id => Arc::clone(&known.compiled),
             _ => {
-                let message = name.message.as_deref();
-                let compiled = Compiled::compile(name.kind, &found.text, &found.references, message);
+                let (kind, message) = (name.kind, name.message.clone());
+                let (text, references) = (found.text, found.references);
+                // A large schema may take some time, and no request is to wait behind it.
+                let compile = move || Compiled::compile(kind, &text, &references, message.as_deref());
+                let compiled =
+                    tokio::task::spawn_blocking(compile).await.map_err(|error| error.to_string())?;
                 Arc::new(compiled.map_err(|error| error.to_string())?)
             }
         };

@@ -268,3 +268,21 @@ fn defaults_do_not_make_an_event_grow_without_limit() {
     let fault = schema.frame(1, &of(10_000)).unwrap_err();
     assert!(fault.message.contains("defaults"), "{fault}");
 }
+
+/// Each reference may be as deep as JSON is, and refer to the next.
+#[test]
+fn references_may_go_deeper_than_a_thread_of_the_service_could() {
+    const REFERENCES: usize = 64;
+    const LEVELS: usize = 40;
+    let reference = |number: usize| {
+        let next = if number + 1 == REFERENCES { json!("int") } else { json!(format!("R{}", number + 1)) };
+        let text = (0..LEVELS).rev().fold(next, |inner, level| {
+            let name = if level == 0 { format!("R{number}") } else { format!("R{number}_{level}") };
+            json!({ "type": "record", "name": name, "fields": [{ "name": "f", "type": inner }] })
+        });
+        Reference { name: format!("R{number}"), text: text.to_string() }
+    };
+    let references: Vec<Reference> = (0..REFERENCES).map(reference).collect();
+    let text = field(&json!("R0"), None).to_string();
+    assert!(Compiled::compile(Kind::Avro, &text, &references, None).is_ok());
+}
