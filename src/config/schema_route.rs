@@ -127,6 +127,12 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
         );
         return None;
     }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if raw.record.as_deref().is_some_and(|record| !record.chars().all(is_plain)) {
+        // It is a part of the registry's URLs, where anything else would ask for another subject.
+        let message = "a record's full name has letters, digits, `.`, `_` and `-`";
+        check.error(&path.key("record"), message);
+    }
     if raw.version == Some(0) {
         check.error(&path.key("version"), "versions count from 1; leave it out for the latest");
     }
@@ -194,16 +200,26 @@ fn raw_headers_fit(check: &mut Checker<'_>, path: &Path, source: &Source, kafka:
 mod tests {
     use crate::config::validate::parse;
 
+    fn read(kafka: &str, schema: &str) -> String {
+        let text = format!(
+            "kafka: {{ bootstrap.servers: k{kafka} }}\nschema_registry: {{ url: 'http://r:1' }}\nsources: {{ s: {{ provider: generic-hex, \
+                 secrets: [{{ env: A }}], topics: {{ a: {{ topic: t, schema: {{ format: avro, {schema} }} }} }} }} }}"
+        );
+        let read = parse("hookbridge.yaml", &text, &|_| Some("a secret of sufficient length".to_owned()));
+        read.err().map(|invalid| invalid.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_record_is_one_part_of_a_url() {
+        assert_eq!(read("", "subject: record_name, record: com.example_2.Or-der"), "");
+        for record in ["a/../b", "a?b", "a#b", "a b", "größe", "%2e"] {
+            let shown = read("", &format!("subject: record_name, record: '{record}'"));
+            assert!(shown.contains("sources.s.topics.a.schema.record: a record's full name"), "{shown}");
+        }
+    }
+
     #[test]
     fn what_was_signed_has_room_and_stands_apart() {
-        let read = |kafka: &str, schema: &str| {
-            let text = format!(
-                "kafka: {{ bootstrap.servers: k{kafka} }}\nschema_registry: {{ url: 'http://r:1' }}\nsources: {{ s: {{ provider: generic-hex, \
-                 secrets: [{{ env: A }}], topics: {{ a: {{ topic: t, schema: {{ format: avro, {schema} }} }} }} }} }}"
-            );
-            let read = parse("hookbridge.yaml", &text, &|_| Some("a secret of sufficient length".to_owned()));
-            read.err().map(|invalid| invalid.to_string()).unwrap_or_default()
-        };
         for (topic, whose) in
             [("t", "the topic of a route with a schema"), ("webhooks.dead-letter", "the dead-letter topic")]
         {
