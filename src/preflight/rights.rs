@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::Statistics;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
@@ -121,16 +122,7 @@ fn writes(needs: &Needs, facts: &Facts) -> Vec<Fault> {
     // Should a broker take the record all the same, it must not stand among events.
     there.sort_by_key(|(_, _, needs)| !needs.iter().any(|need| need.path == DEAD_LETTER));
     let told = Told::default();
-    let mut config = needs.kafka.client_config();
-    config
-        .set("acks", NO_SUCH_ACKS)
-        .set("enable.idempotence", "false")
-        .set("message.timeout.ms", ASK_WITHIN.as_millis().to_string())
-        .set("retries", "0")
-        .set("linger.ms", "0")
-        .set("allow.auto.create.topics", "false")
-        .set_log_level(RDKafkaLogLevel::Emerg);
-    let producer = match BaseProducer::<Told>::from_config_and_context(&config, told.clone()) {
+    let producer = match BaseProducer::<Told>::from_config_and_context(&no_record(needs), told.clone()) {
         Ok(producer) => producer,
         Err(error) => return vec![super::cluster_away(&error.to_string())],
     };
@@ -189,6 +181,20 @@ fn writes(needs: &Needs, facts: &Facts) -> Vec<Fault> {
         .collect()
 }
 
+/// A producer's configuration, with which Kafka takes no record.
+fn no_record(needs: &Needs) -> ClientConfig {
+    let mut config = needs.kafka.client_config();
+    config
+        .set("acks", NO_SUCH_ACKS)
+        .set("enable.idempotence", "false")
+        .set("message.timeout.ms", ASK_WITHIN.as_millis().to_string())
+        .set("retries", "0")
+        .set("linger.ms", "0")
+        .set("allow.auto.create.topics", "false")
+        .set_log_level(RDKafkaLogLevel::Emerg);
+    config
+}
+
 /// Enqueues a record that no broker should take.
 fn ask(producer: &BaseProducer<Told>, told: &Told, topic: &TopicName) {
     let record = BaseRecord::with_opaque_to(topic.as_str(), Box::new(topic.as_str().to_owned()))
@@ -202,7 +208,6 @@ fn ask(producer: &BaseProducer<Told>, told: &Told, topic: &TopicName) {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::ClientConfig;
     use rdkafka::consumer::{BaseConsumer, Consumer as _};
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::DefaultProducerContext;
