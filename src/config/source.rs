@@ -122,6 +122,7 @@ pub(super) fn source(
 fn whole(check: &mut Checker<'_>, path: &Path, source: &Source, raw: &RawSource, common: &Common<'_>) {
     dead_letters_apart(check, path, source);
     schemas(check, path, source, common);
+    schema_route::raw_topics_apart(check, path, source);
     warn_of(check, path, source);
     coverage::check(check, path, source, raw.strict_fields == Some(true));
 }

@@ -241,6 +241,9 @@ fn use_of(source: &Source, topic: &TopicName) -> Option<String> {
     if *topic == source.default_topic {
         return Some(format!("the default topic of the source `{}`", source.name));
     }
+    if source.topics.schemas().any(|schema| schema.raw_topic.as_ref() == Some(topic)) {
+        return Some(format!("a `raw_topic` of the source `{}`", source.name));
+    }
     let pattern = source.topics.leading_to(topic)?;
     Some(format!("where the source `{}` may send verified events, by `topics` \"{pattern}\"", source.name))
 }

@@ -152,3 +152,15 @@ fn librdkafkas_queue_has_room_for_what_is_kept() {
     };
     assert_eq!(messages(", quarantine: true"), messages("") + 128);
 }
+
+#[test]
+fn what_is_not_verified_has_no_raw_topic_of_events() {
+    let top = "schema_registry: { url: 'http://r:1' }\nquarantine: { topic: q }";
+    let route = |raw: &str| {
+        format!(
+            ", quarantine: true, topics: {{ a: {{ topic: t, schema: {{ format: avro, raw_topic: {raw} }} }} }}"
+        )
+    };
+    assert!(read(top, &route("raw")).is_ok());
+    assert_refused(read(top, &route("q")), "`q` is a `raw_topic` of the source `s`");
+}

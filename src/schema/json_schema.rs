@@ -3,6 +3,7 @@
 //! Takes a schema and the schemas that its `$ref`s name. Says whether an event fits, and where it does not. `format` says what a
 //! value means and refuses nothing, as drafts since 2019-09 have it. Nothing is fetched. Pure.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use jsonschema::{PatternOptions, Registry, Retrieve, Uri, Validator};
@@ -22,6 +23,9 @@ const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
 /// Ways through a schema that refers to itself, on which the place of a fault is looked for.
 const MAX_WAYS: usize = 50_000;
+/// Places that a schema and its references refer to. Who validates goes from one to the next by recursion, and a stack that
+/// overflows ends the process.
+const MAX_REFERRED: usize = 1_000;
 
 /// A schema, ready for use.
 pub(super) struct JsonSchema {
@@ -49,17 +53,23 @@ impl Retrieve for Nowhere {
 impl JsonSchema {
     pub(super) fn compile(text: &str, references: &[Reference]) -> Result<Self, String> {
         let schema: Value = read(text).map_err(|why| format!("it {why}"))?;
+        let mut places = HashSet::new();
+        referred(&schema, &mut places);
         let mut registry = Registry::new().retriever(Nowhere);
         let base = ["$id", "id"].iter().find_map(|key| Url::parse(schema.get(key)?.as_str()?).ok());
         let mut others = Vec::new();
         for Reference { name, text } in references {
             let schema = read(text).map_err(|why| format!("its reference `{name}` {why}"))?;
+            referred(&schema, &mut places);
             others.push((name.as_str(), schema.clone()));
             for uri in uris(name, base.as_ref()) {
                 let schema = schema.clone();
                 registry =
                     registry.add(uri, schema).map_err(|error| format!("its reference `{name}`: {error}"))?;
             }
+        }
+        if places.len() > MAX_REFERRED {
+            return Err(format!("it refers to more than {MAX_REFERRED} places"));
         }
         let registry = registry.prepare().map_err(|error| error.to_string())?;
         let validator = jsonschema::options()
@@ -105,6 +115,20 @@ fn uris(name: &str, base: Option<&Url>) -> Vec<String> {
     }
     let beside = base.and_then(|base| base.join(name).ok()).map(String::from);
     std::iter::once(format!("{BASE}{name}")).chain(beside).collect()
+}
+
+/// Collects what the `$ref`s of a schema name. Its depth is that of JSON.
+fn referred(schema: &Value, places: &mut HashSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::String(place)) = members.get("$ref") {
+                places.insert(place.clone());
+            }
+            members.values().for_each(|member| referred(member, places));
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| referred(element, places)),
+        _ => {}
+    }
 }
 
 fn read(text: &str) -> Result<Value, String> {
@@ -252,6 +276,26 @@ mod tests {
                 let _ = nothing.frame(1, &Bytes::from("1"));
             }
         }
+    }
+
+    /// Whoever compiles and whoever validates both go down the whole chain, the latter on a worker's stack.
+    #[test]
+    fn a_chain_of_references_has_an_end() {
+        let chain = |length: usize| {
+            let link = |at: usize| format!(r##""d{at}":{{"$ref":"#/$defs/d{}"}}"##, at + 1);
+            let links: Vec<String> = (1..length).map(link).collect();
+            let text = format!(
+                r##"{{"$ref":"#/$defs/d1","$defs":{{{},"d{length}":{{"type":"integer"}}}}}}"##,
+                links.join(",")
+            );
+            Compiled::compile(Kind::Json, &text, &[], None)
+        };
+        let longest = chain(1_000).unwrap();
+        assert!(
+            longest.frame(1, &Bytes::from("1")).is_ok() && longest.frame(1, &Bytes::from("true")).is_err()
+        );
+        let why = chain(20_000).unwrap_err().to_string();
+        assert!(why.contains("more than 1000 places"), "{why}");
     }
 
     proptest! {

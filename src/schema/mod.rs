@@ -21,6 +21,10 @@ use serde::{Deserialize, Serialize};
 /// The largest schema that is read, in octets, with everything it refers to.
 pub const MAX_SCHEMA_BYTES: usize = 1024 * 1024;
 
+/// The stack of the thread that reads a schema, of which only what is used is ever there. Readers go down by recursion, as
+/// deep as types refer to types, and an overflow ends the process.
+const STACK_BYTES: usize = 128 * 1024 * 1024;
+
 /// The octet that the wire format begins with.
 const MAGIC: u8 = 0;
 
@@ -108,7 +112,8 @@ enum Engine {
 }
 
 impl Compiled {
-    /// Reads a schema. `message` names the message of a Protobuf schema, in full; without it, its first is taken.
+    /// Reads a schema. `message` names the message of a Protobuf schema, in full; without it, its first is taken. Blocks for as
+    /// long as that takes.
     ///
     /// # Errors
     /// The text is no schema of this kind, refers to what is not among `references`, or is too large.
@@ -123,11 +128,17 @@ impl Compiled {
         if size > MAX_SCHEMA_BYTES {
             return Err(refuse(format!("it has {size} octets, and {MAX_SCHEMA_BYTES} are allowed")));
         }
-        let engine = match kind {
+        let compile = || match kind {
             Kind::Json => json_schema::JsonSchema::compile(text, references).map(Engine::Json),
             Kind::Avro => avro::Avro::compile(text, references).map(|avro| Engine::Avro(Box::new(avro))),
             Kind::Protobuf => protobuf::Protobuf::compile(text, references, message).map(Engine::Protobuf),
         };
+        let engine = std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name("schema".to_owned()).stack_size(STACK_BYTES);
+            let reader =
+                builder.spawn_scoped(scope, compile).map_err(|error| format!("no thread: {error}"))?;
+            reader.join().unwrap_or_else(|_| Err("its reader broke off".to_owned()))
+        });
         engine.map(Self).map_err(refuse)
     }
 

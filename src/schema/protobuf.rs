@@ -23,6 +23,13 @@ const OWN_FILE: &str = "hookbridge/schema.proto";
 /// Messages within messages: a limit on how deep a fault is looked for, as on the JSON itself.
 const MAX_DEPTH: usize = 128;
 
+/// Blocks in one file. The compiler reads a block in a block by recursion, also where the text is no schema, and a stack that
+/// overflows ends the process: so many fit into [`super::STACK_BYTES`]. The largest of Google's own files have some hundreds.
+const MAX_BLOCKS: usize = 5_000;
+
+/// Messages within messages, as protoc has it.
+const MAX_NESTING: usize = 32;
+
 /// A message, ready for use.
 #[derive(Debug)]
 pub(super) struct Protobuf {
@@ -47,6 +54,10 @@ impl Protobuf {
         references: &[Reference],
         message: Option<&str>,
     ) -> Result<Self, String> {
+        let mut texts = references.iter().map(|reference| reference.text.as_str()).chain([text]);
+        if texts.any(|text| text.matches('{').count() > MAX_BLOCKS) {
+            return Err(format!("a file of it has more than {MAX_BLOCKS} blocks"));
+        }
         let mut files: HashMap<String, String> =
             references.iter().map(|reference| (reference.name.clone(), reference.text.clone())).collect();
         files.insert(OWN_FILE.to_owned(), text.to_owned());
@@ -64,6 +75,9 @@ impl Protobuf {
             Ok(compiled) => compiled.map_err(|error| error.to_string())?,
             Err(_) => return Err("its compiler broke off: the text is no schema".to_owned()),
         };
+        if pool.all_messages().any(|message| is_deeper_than(MAX_NESTING, message)) {
+            return Err(format!("it has messages more than {MAX_NESTING} levels deep"));
+        }
         let file = pool.get_file_by_name(OWN_FILE).ok_or("it has no content")?;
         let message = match message {
             None => file.messages().next().ok_or("it has no message")?,
@@ -90,6 +104,10 @@ impl Protobuf {
         message.encode_raw(out);
         Ok(())
     }
+}
+
+fn is_deeper_than(levels: usize, message: MessageDescriptor) -> bool {
+    std::iter::successors(Some(message), MessageDescriptor::parent_message).nth(levels).is_some()
 }
 
 /// Which message of its file it is: the path of indexes down to it, after their number. The first message of a file,

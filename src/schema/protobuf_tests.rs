@@ -180,3 +180,23 @@ proptest! {
         let _ = Compiled::compile(Kind::Protobuf, &text, &[], None);
     }
 }
+
+/// A stack that overflows can't be caught: it would end the service.
+#[test]
+fn a_schema_is_not_deeper_than_its_compiler_can_read() {
+    let deep = |levels: usize, between: &str| {
+        let block = format!("message A{{{between}");
+        let text = format!("syntax=\"proto3\";{}{}", block.repeat(levels), "}".repeat(levels));
+        Compiled::compile(Kind::Protobuf, &text, &[], None)
+    };
+    assert!(deep(32, "").is_ok());
+    for (levels, between, expected) in [
+        (33, "", "more than 32 levels deep"),
+        (5_000, "", "more than 32 levels deep"),
+        (5_000, "/*/**/}*/", "nested block comments"),
+        (5_001, "", "more than 5000 blocks"),
+    ] {
+        let why = deep(levels, between).unwrap_err().to_string();
+        assert!(why.contains(expected), "{levels} {between}: {why}");
+    }
+}
