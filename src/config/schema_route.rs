@@ -143,10 +143,6 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
             return None;
         }
     };
-    if kind == Kind::Json && (raw.raw_header == Some(true) || raw_topic.is_some()) {
-        let message = "with JSON Schema the record's value is what was signed, behind five octets".to_owned();
-        check.error_with(path, (message, "take out `raw_header` and `raw_topic`".to_owned()));
-    }
     Some(RouteSchema {
         kind,
         strategy,

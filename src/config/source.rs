@@ -398,6 +398,12 @@ fn schemas(check: &mut Checker<'_>, path: &Path, source: &Source, common: &Commo
         }
         Some(_) => {}
     }
+    // The body, what a schema makes of it, and a copy of what was signed in a header and in a record of its own.
+    let room = common.server.map_or(usize::MAX, |server| server.max_in_flight_bytes);
+    if room / 4 < source.max_body_bytes {
+        let message = "must be a quarter of server.max_in_flight_bytes at most: with a schema an event takes that much room";
+        check.error(&path.key("max_body_bytes"), message);
+    }
     if source.cloudevents == CloudEventsMode::Structured {
         let message =
             "an event in one piece has no schema: `structured` and a route's `schema` exclude each other";

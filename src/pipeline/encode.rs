@@ -92,11 +92,16 @@ pub struct Record {
 /// # Errors
 /// `RegistryUnavailable`.
 pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
-    let Routed { ticket, uri, headers, body, is_undone, events, .. } = routed;
+    let Routed { mut ticket, uri, headers, body, is_undone, events, .. } = routed;
     let (events, misfits) = match events.as_slice().iter().any(|placed| placed.schema.is_some()) {
         true => schemas::fit(app, &ticket, &body, events).await?,
         false => (events.map(Fitted::as_it_is), Vec::new()),
     };
+    // What a schema makes of an event stands beside the body, and takes room of its own.
+    let added = events.as_slice().iter().map(|fitted| fitted.added(body.len())).sum::<usize>();
+    if added > 0 && !ticket.permit.grow(added) {
+        return Err(Rejection::Overloaded);
+    }
     let common = Common { is_undone, ..Common::of(&ticket, &headers, uri.query()) };
     let records = match events {
         // The usual case, and no list.

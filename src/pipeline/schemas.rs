@@ -33,6 +33,17 @@ pub(super) struct Framed {
 }
 
 impl Fitted {
+    /// The octets that it takes beside the body of `body` octets, which has room already.
+    pub(super) fn added(&self, body: usize) -> usize {
+        let (Some(framed), Some(route)) = (&self.framed, &self.placed.schema) else { return 0 };
+        let raw = match (&self.placed.content, self.placed.element) {
+            (Content::Event(event), Some(_)) => event.data.len(),
+            _ => body,
+        };
+        let copies = usize::from(route.raw_header) + usize::from(route.raw_topic.is_some());
+        framed.value.len() + copies * raw
+    }
+
     /// Without a schema.
     pub(super) fn as_it_is(placed: Placed) -> Self {
         Self { placed, framed: None }

@@ -27,6 +27,9 @@ use crate::topic::TopicName;
 /// So many subjects are known at once. Each is some kilobytes; mappings have as many as they have topics.
 const MAX_SUBJECTS: usize = 10_000;
 
+/// The texts of all schemas that are known, in octets; compiled they take several times as much.
+const MAX_OCTETS: usize = 16 * 1024 * 1024;
+
 /// What could not be had is not asked for again for so long.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -41,6 +44,8 @@ pub struct Schema {
     pub url: String,
     /// What validates and encodes.
     pub compiled: Arc<Compiled>,
+    /// The length of the texts that it was compiled from, in octets.
+    octets: usize,
     /// What it was compiled from.
     digest: [u8; 32],
     asked: Instant,
@@ -159,7 +164,14 @@ impl Registry {
         drop(entries);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX_SUBJECTS && !entries.contains_key(name) {
-            return None;
+            // Subjects that nobody has registered must not keep out those that somebody has.
+            entries.retain(|_, entry| {
+                let known = entry.known.load();
+                known.schema.is_some() || known.failed.is_none() || known.failed_lately().is_some()
+            });
+            if entries.len() >= MAX_SUBJECTS {
+                return None;
+            }
         }
         Some(Arc::clone(entries.entry(name.clone()).or_default()))
     }
@@ -195,6 +207,8 @@ impl Registry {
         let found = tokio::time::timeout(self.timeout, self.find(name, known.schema.as_deref())).await;
         let found =
             found.unwrap_or_else(|_| Err(format!("the registry did not answer within {:?}", self.timeout)));
+        let found =
+            found.and_then(|schema| self.has_room_for(&schema, known.schema.as_deref()).map(|()| schema));
         match found {
             Ok(schema) => {
                 self.metrics.registry_asked(true);
@@ -222,6 +236,20 @@ impl Registry {
         }
     }
 
+    /// All schemas that are known have room together.
+    fn has_room_for(&self, schema: &Schema, before: Option<&Schema>) -> Result<(), String> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            entries.values().filter_map(|entry| entry.known.load().schema.as_ref().map(|known| known.octets));
+        let others = known.sum::<usize>().saturating_sub(before.map_or(0, |before| before.octets));
+        match others + schema.octets > MAX_OCTETS {
+            true => {
+                Err(format!("the schemas that are known have {others} octets, and there is no room for more"))
+            }
+            false => Ok(()),
+        }
+    }
+
     async fn find(&self, name: &Name, known: Option<&Schema>) -> Result<Schema, String> {
         let found = self.client.find(&name.subject, name.version).await.map_err(|error| error.to_string())?;
         if found.kind != Some(name.kind) {
@@ -229,13 +257,15 @@ impl Registry {
             return Err(format!("the registry's schema is {kind}, and the route's {}", name.kind));
         }
         let (id, version, digest) = (found.id, found.version, digest(&found));
+        let octets =
+            found.text.len() + found.references.iter().map(|reference| reference.text.len()).sum::<usize>();
         let compiled = match known {
             // Not by its ID: a registry that has lost everything begins to count anew.
             Some(known) if known.digest == digest => Arc::clone(&known.compiled),
             _ => compile(name, found).await?,
         };
         let url = self.client.url_of(id);
-        Ok(Schema { id, version, url, compiled, digest, asked: Instant::now() })
+        Ok(Schema { id, version, url, compiled, octets, digest, asked: Instant::now() })
     }
 }
 

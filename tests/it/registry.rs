@@ -373,11 +373,6 @@ fn a_configuration_that_can_not_work_is_refused() {
             "topics: { a: { topic: a, schema: { format: avro, subject: record_name } } }",
             "`record` is missing",
         ),
-        (
-            "url: http://x",
-            "topics: { a: { topic: a, schema: { format: json, raw_header: true } } }",
-            "behind five octets",
-        ),
         ("url: http://x", "topics: { a: { schema: { format: json } } }", "`topic` is missing"),
         (
             "url: http://x",
