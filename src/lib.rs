@@ -14,6 +14,7 @@
 //! - [`app`]: the running service as one value; [`server`]: listeners, health and the end of the process.
 //! - [`reload`]: the configuration, read again while the service runs.
 //! - [`explain`]: why a captured request would be refused. Pure.
+//! - [`asyncapi`]: every topic and what is in it, as a document.
 //! - [`telemetry`]: metrics and logs. [`cli`]: the commands.
 //!
 //! Two invariants hold the promises. Only [`pipeline::verify`] makes a [`pipeline::Verified`], and nothing
@@ -25,6 +26,7 @@
 
 pub mod allowance;
 pub mod app;
+pub mod asyncapi;
 pub mod batch;
 pub mod budget;
 pub mod cli;

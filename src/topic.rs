@@ -148,6 +148,14 @@ impl Template {
         }
     }
 
+    /// The event type for which this template gives `topic`, if that can be told.
+    pub(crate) fn type_of<'a>(&self, topic: &'a TopicName) -> Option<&'a str> {
+        match self.named_by(topic)? {
+            Namer::This(event_type) => Some(event_type),
+            Namer::Unknown => None,
+        }
+    }
+
     /// The event type for which this template gives `topic`, if there can be one.
     fn named_by<'a>(&self, topic: &'a TopicName) -> Option<Namer<'a>> {
         let filled = topic.as_str().strip_prefix(&self.before)?.strip_suffix(&self.after)?;

@@ -18,7 +18,7 @@ use crate::signature::coverage::NOTHING;
 
 /// What of an event can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// The message ID.
     Id,
     /// The event type.
@@ -27,10 +27,10 @@ pub(super) enum Asked {
 
 /// A request that is being written.
 #[derive(Debug, Clone)]
-pub(super) struct Draft {
-    pub(super) headers: HeaderMap,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Draft {
+    pub(crate) headers: HeaderMap,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Whether the body is the user's, which is never contradicted.
     own_data: bool,
 }
@@ -75,7 +75,7 @@ impl Draft {
     ///
     /// # Errors
     /// A sentence: the example can't be sent.
-    pub(super) fn new(provider: &Provider, data: Option<Vec<u8>>) -> Result<Self, String> {
+    pub(crate) fn new(provider: &Provider, data: Option<Vec<u8>>) -> Result<Self, String> {
         let example = &provider.example;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -98,7 +98,7 @@ impl Draft {
     }
 
     /// What the service would read.
-    pub(super) fn read(&self, provider: &Provider, asked: Asked) -> Option<String> {
+    pub(crate) fn read(&self, provider: &Provider, asked: Asked) -> Option<String> {
         self.read_from(provider, asked.places(provider))
     }
 
@@ -120,7 +120,7 @@ impl Draft {
     ///
     /// # Errors
     /// A sentence: there is no place for it, it can't be taken apart, or the user's own body has another one.
-    pub(super) fn put(&mut self, provider: &Provider, asked: Asked, value: &str) -> Result<(), String> {
+    pub(crate) fn put(&mut self, provider: &Provider, asked: Asked, value: &str) -> Result<(), String> {
         if self.read(provider, asked).as_deref() == Some(value) {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl Draft {
 
     /// Puts a new ID where `provider` has one; of a joined one into the first part that is not the type's. A body of
     /// the user's own stays as it is.
-    pub(super) fn put_new_id(&mut self, provider: &Provider, id: &str) {
+    pub(crate) fn put_new_id(&mut self, provider: &Provider, id: &str) {
         let places = &provider.message_id;
         let has_value = |place: &Expression| self.read_from(provider, std::slice::from_ref(place)).is_some();
         let current = places.iter().position(has_value);

@@ -3,11 +3,12 @@
 //! Exit codes: 0 done; 1 it could not be done; 2 wrong arguments; 64 wrong configuration; 128 and the signal's
 //! number when a second signal ended a shutdown at once.
 
+pub mod asyncapi;
 pub mod check;
 pub mod completions;
 pub mod dead_letters;
 pub mod dev;
-mod draft;
+pub(crate) mod draft;
 mod event;
 pub mod explain;
 pub mod providers;
@@ -72,6 +73,9 @@ enum Command {
     Topics(topics::Topics),
     /// Compare the schemas of the configuration's routes with the schema registry, and register them.
     Schemas(schemas::Schemas),
+    /// Print an AsyncAPI document of every topic, key, header and schema that a configuration can produce.
+    #[command(name = "asyncapi")]
+    AsyncApi(asyncapi::AsyncApi),
     /// List, show and replay what went to the dead-letter topic, or is in quarantine.
     DeadLetters(dead_letters::DeadLetters),
     /// Print a completion script for a shell.
@@ -114,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(explain) => explain::run(&explain),
         Command::Topics(topics) => topics::run(&topics),
         Command::Schemas(schemas) => schemas::run(&schemas),
+        Command::AsyncApi(asyncapi) => asyncapi::run(&asyncapi),
         Command::DeadLetters(dead_letters) => dead_letters::run(&dead_letters),
         Command::Completions(completions) => completions::run(&completions),
     }

@@ -8,10 +8,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Source;
 use super::checker::Checker;
 use super::diagnostic::{Path, Position};
 use crate::schema::Kind;
-use crate::topic::TopicName;
+use crate::topic::{Pattern, Target, TopicName};
 
 /// Where an event type goes, in full.
 #[derive(Debug, Default, Clone, Deserialize, JsonSchema)]
@@ -125,6 +126,12 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
         );
         return None;
     }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if raw.record.as_deref().is_some_and(|record| !record.chars().all(is_plain)) {
+        // It is a part of the registry's URLs, where anything else would ask for another subject.
+        let message = "a record's full name has letters, digits, `.`, `_` and `-`";
+        check.error(&path.key("record"), message);
+    }
     if raw.version == Some(0) {
         check.error(&path.key("version"), "versions count from 1; leave it out for the latest");
     }
@@ -136,10 +143,6 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
             return None;
         }
     };
-    if kind == Kind::Json && (raw.raw_header == Some(true) || raw_topic.is_some()) {
-        let message = "with JSON Schema the record's value is what was signed, behind five octets".to_owned();
-        check.error_with(path, (message, "take out `raw_header` and `raw_topic`".to_owned()));
-    }
     Some(RouteSchema {
         kind,
         strategy,
@@ -151,4 +154,83 @@ pub(super) fn check(check: &mut Checker<'_>, path: &Path, raw: &RawSchema) -> Op
         at: check.position(path),
         path: path.to_string(),
     })
+}
+
+/// What was signed must not stand among dead letters, nor among what a schema makes of events.
+pub(super) fn raw_topics_apart(check: &mut Checker<'_>, path: &Path, source: &Source) {
+    let entries = source.topics.entries();
+    for (pattern, target) in &entries {
+        let Target::Topic(_, Some(schema)) = target else { continue };
+        let Some(raw_topic) = &schema.raw_topic else { continue };
+        let has_schema = |(_, target): &(String, Target)| matches!(target, Target::Topic(Pattern::Fixed(topic), Some(_)) if topic == raw_topic);
+        let whose = match raw_topic {
+            topic if *topic == source.dead_letter => "the dead-letter topic",
+            _ if entries.iter().any(has_schema) => "the topic of a route with a schema",
+            _ => continue,
+        };
+        let at = path.key("topics").key(pattern).key("schema").key("raw_topic");
+        let hint = "give it a topic of its own".to_owned();
+        check.error_with(&at, (format!("`{raw_topic}` is {whose}"), hint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::validate::parse;
+
+    /// A record that librdkafka does not take would be refused for good, again and again.
+    #[test]
+    fn a_record_has_room_for_what_was_signed_beside_its_value() {
+        for (takes, schema, is_good) in [
+            (2_000_000, "format: avro, raw_header: true", false),
+            (2_100_000, "format: avro, raw_header: true", true),
+            (2_000_000, "format: avro", true),
+        ] {
+            let text = format!(
+                "kafka: {{ bootstrap.servers: k:1, message.max.bytes: {takes} }}\nschema_registry: {{ url: http://r }}\n\
+                 sources:\n  s:\n    danger_accept_unsigned: true\n    max_body_bytes: 1000000\n    \
+                 topics: {{ '*': {{ topic: t, schema: {{ {schema} }} }} }}\n"
+            );
+            match parse("hookbridge.yaml", &text, &|_| None) {
+                Ok(_) => assert!(is_good, "{takes}, {schema}"),
+                Err(invalid) => {
+                    assert!(!is_good && invalid.to_string().contains("has it twice"), "{invalid}");
+                }
+            }
+        }
+    }
+
+    fn read(kafka: &str, schema: &str) -> String {
+        let text = format!(
+            "kafka: {{ bootstrap.servers: k{kafka} }}\nschema_registry: {{ url: 'http://r:1' }}\nsources: {{ s: {{ provider: generic-hex, \
+                 secrets: [{{ env: A }}], topics: {{ a: {{ topic: t, schema: {{ format: avro, {schema} }} }} }} }} }}"
+        );
+        let read = parse("hookbridge.yaml", &text, &|_| Some("a secret of sufficient length".to_owned()));
+        read.err().map(|invalid| invalid.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_record_is_one_part_of_a_url() {
+        assert_eq!(read("", "subject: record_name, record: com.example_2.Or-der"), "");
+        for record in ["a/../b", "a?b", "a#b", "a b", "größe", "%2e"] {
+            let shown = read("", &format!("subject: record_name, record: '{record}'"));
+            assert!(shown.contains("sources.s.topics.a.schema.record: a record's full name"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_was_signed_has_room_and_stands_apart() {
+        for (topic, whose) in
+            [("t", "the topic of a route with a schema"), ("webhooks.dead-letter", "the dead-letter topic")]
+        {
+            let shown = read("", &format!("raw_topic: {topic}"));
+            let expected = format!("sources.s.topics.a.schema.raw_topic: `{topic}` is {whose}");
+            assert!(shown.contains(&expected), "{shown}");
+        }
+        for (kafka, schema) in
+            [("", "raw_header: true, raw_topic: u"), (", message.max.bytes: 1048576", "raw_topic: u")]
+        {
+            assert_eq!(read(kafka, schema), "");
+        }
+    }
 }

@@ -121,7 +121,8 @@ pub(super) fn source(
 /// What can only be seen of the source as a whole.
 fn whole(check: &mut Checker<'_>, path: &Path, source: &Source, raw: &RawSource, common: &Common<'_>) {
     dead_letters_apart(check, path, source);
-    schemas(check, path, source, common.registry);
+    schemas(check, path, source, common);
+    schema_route::raw_topics_apart(check, path, source);
     warn_of(check, path, source);
     coverage::check(check, path, source, raw.strict_fields == Some(true));
 }
@@ -375,11 +376,17 @@ fn dead_letters_apart(check: &mut Checker<'_>, path: &Path, source: &Source) {
 }
 
 /// What the source's schemas need.
-fn schemas(check: &mut Checker<'_>, path: &Path, source: &Source, registry: Option<&RegistryConfig>) {
+fn schemas(check: &mut Checker<'_>, path: &Path, source: &Source, common: &Common<'_>) {
     if source.topics.schemas().next().is_none() {
         return;
     }
-    match registry {
+    let raw_header = source.topics.schemas().any(|schema| schema.raw_header);
+    if raw_header && takes(common).is_some_and(|takes| takes <= source.largest_value()) {
+        let message =
+            "must be less than half of kafka's message.max.bytes: with `raw_header` a record has it twice";
+        check.error(&path.key("max_body_bytes"), message);
+    }
+    match common.registry {
         None => {
             let hint = "write `schema_registry: { url: http://... }` at the top of the file".to_owned();
             let message = "a route has a schema, and there is no schema registry".to_owned();
@@ -390,6 +397,12 @@ fn schemas(check: &mut Checker<'_>, path: &Path, source: &Source, registry: Opti
             check.error(&path.key("respond_within"), message);
         }
         Some(_) => {}
+    }
+    // The body, what a schema makes of it, and a copy of what was signed in a header and in a record of its own.
+    let room = common.server.map_or(usize::MAX, |server| server.max_in_flight_bytes);
+    if room / 4 < source.max_body_bytes {
+        let message = "must be a quarter of server.max_in_flight_bytes at most: with a schema an event takes that much room";
+        check.error(&path.key("max_body_bytes"), message);
     }
     if source.cloudevents == CloudEventsMode::Structured {
         let message =
@@ -451,9 +464,14 @@ fn split(check: &mut Checker<'_>, path: &Path, raw: Option<&str>) -> Option<Opti
     }
 }
 
+/// What a record may have for librdkafka, where the configuration says so.
+fn takes(common: &Common<'_>) -> Option<usize> {
+    common.kafka.get("message.max.bytes").and_then(|value| value.trim().parse().ok())
+}
+
 /// The source's limit on a body, which the budget and librdkafka must have room for.
 fn max_body_bytes(check: &mut Checker<'_>, path: &Path, raw: &RawSource, common: &Common<'_>) -> usize {
-    let takes = common.kafka.get("message.max.bytes").and_then(|value| value.trim().parse::<usize>().ok());
+    let takes = takes(common);
     let default =
         takes.map_or(DEFAULT_MAX_BODY_BYTES, |takes| takes.saturating_sub(RECORD_OVERHEAD_BYTES).max(1));
     let largest =

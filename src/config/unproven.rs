@@ -242,7 +242,7 @@ fn use_of(source: &Source, topic: &TopicName) -> Option<String> {
         return Some(format!("the default topic of the source `{}`", source.name));
     }
     if source.topics.schemas().any(|schema| schema.raw_topic.as_ref() == Some(topic)) {
-        return Some(format!("the `raw_topic` of a route of the source `{}`", source.name));
+        return Some(format!("a `raw_topic` of the source `{}`", source.name));
     }
     let pattern = source.topics.leading_to(topic)?;
     Some(format!("where the source `{}` may send verified events, by `topics` \"{pattern}\"", source.name))

@@ -99,7 +99,7 @@ fn no_other_sources_topic_either() {
     assert!(with("").is_ok());
     assert_refused(with(", topics: { x: forged }"), "where the source `t` may send verified events");
     let twin = ", topics: { x: { topic: y, schema: { format: avro, raw_topic: forged } } }";
-    assert_refused(with(twin), "`forged` is the `raw_topic` of a route of the source `t`");
+    assert_refused(with(twin), "`forged` is a `raw_topic` of the source `t`");
     // Two that report only may share one: each record names its source.
     assert!(with(", verification: report_only, report_only_topic: forged").is_ok());
     let quarantine = |topic: &str| {
@@ -153,4 +153,16 @@ fn librdkafkas_queue_has_room_for_what_is_kept() {
         config.producer().get("queue.buffering.max.messages").unwrap().parse::<usize>().unwrap()
     };
     assert_eq!(messages(", quarantine: true"), messages("") + 128);
+}
+
+#[test]
+fn what_is_not_verified_has_no_raw_topic_of_events() {
+    let top = "schema_registry: { url: 'http://r:1' }\nquarantine: { topic: q }";
+    let route = |raw: &str| {
+        format!(
+            ", quarantine: true, topics: {{ a: {{ topic: t, schema: {{ format: avro, raw_topic: {raw} }} }} }}"
+        )
+    };
+    assert!(read(top, &route("raw")).is_ok());
+    assert_refused(read(top, &route("q")), "`q` is a `raw_topic` of the source `s`");
 }

@@ -105,7 +105,7 @@ pub(super) fn is_envelope(content_type: Option<&str>) -> bool {
 
 /// A provider's time of an event, as RFC 3339: as it stands, if it is that already; from seconds (up to eleven digits)
 /// or milliseconds since 1970 otherwise. Nothing, if it is neither.
-pub(super) fn time(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn time(text: &str) -> Option<Cow<'_, str>> {
     if instant::parse(text).is_some() {
         return Some(Cow::Borrowed(text));
     }

@@ -70,6 +70,12 @@ fn named(source: &Source, is_element: bool) -> Vec<&HeaderName> {
     named
 }
 
+/// The headers that any dead letter of the source may have beside its proof.
+pub(crate) fn kept(source: &Source) -> Vec<&HeaderName> {
+    // Those of an element are more.
+    named(source, source.split.is_some())
+}
+
 /// The headers whose value is what proves a request, and no more than that.
 fn credential(source: &Source) -> &[HeaderName] {
     match &source.authentication {

@@ -56,8 +56,10 @@ pub fn decode(verified: Verified) -> Result<Decoded, Rejection> {
     let limit = ticket.source.max_body_bytes;
     let mut is_overloaded = false;
     let plain = plain(&headers, &body, limit, |octets| {
-        is_overloaded = !ticket.permit.grow(octets);
-        !is_overloaded
+        // What there can never be room for is no overload: to try again would be of no use.
+        let is_possible = ticket.permit.could_ever_grow(octets);
+        is_overloaded = is_possible && !ticket.permit.grow(octets);
+        is_possible && !is_overloaded
     });
     if is_overloaded {
         return Err(Rejection::Overloaded);
@@ -115,7 +117,9 @@ fn undo(mut encoded: impl Read, limit: usize, mut room: impl FnMut(usize) -> boo
                     "without its content-encoding it is longer than the source's {limit} octets"
                 ));
             }
-            Ok(count) if !room(count) => return Err("there is no room for it now".to_owned()),
+            Ok(count) if !room(count) => {
+                return Err("there is no room for it without its content-encoding".to_owned());
+            }
             Ok(count) => plain.extend_from_slice(&chunk[..count]),
             Err(error) => return Err(format!("its content-encoding can't be undone: {error}")),
         }

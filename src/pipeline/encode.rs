@@ -39,10 +39,10 @@ const CLOUDEVENTS_BATCH: &str = "application/cloudevents-batch+json";
 const TRACEPARENT: &str = "traceparent";
 
 /// The header of a record that holds the signed query of its request.
-pub(super) const QUERY: &str = "hookbridge_query";
+pub(crate) const QUERY: &str = "hookbridge_query";
 
 /// The longest value of a request header that is copied to the record, in octets.
-pub(super) const MAX_COPIED_HEADER: usize = 8 * 1024;
+pub(crate) const MAX_COPIED_HEADER: usize = 8 * 1024;
 
 /// The longest media type that is copied, in octets. Nobody signs it, and every element of a batch repeats it, within
 /// [`crate::budget::ELEMENT_OVERHEAD_BYTES`].
@@ -92,11 +92,16 @@ pub struct Record {
 /// # Errors
 /// `RegistryUnavailable`.
 pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
-    let Routed { ticket, uri, headers, body, is_undone, events, .. } = routed;
+    let Routed { mut ticket, uri, headers, body, is_undone, events, .. } = routed;
     let (events, misfits) = match events.as_slice().iter().any(|placed| placed.schema.is_some()) {
         true => schemas::fit(app, &ticket, &body, events).await?,
         false => (events.map(Fitted::as_it_is), Vec::new()),
     };
+    // What a schema makes of an event stands beside the body, and takes room of its own.
+    let added = events.as_slice().iter().map(|fitted| fitted.added(body.len())).sum::<usize>();
+    if added > 0 && !ticket.permit.grow(added) {
+        return Err(Rejection::Overloaded);
+    }
     let common = Common { is_undone, ..Common::of(&ticket, &headers, uri.query()) };
     let records = match events {
         // The usual case, and no list.
@@ -106,7 +111,7 @@ pub async fn encode(app: &App, routed: Routed) -> Result<Records, Rejection> {
             for Fitted { placed, framed } in events.into_vec() {
                 let twin = twin(&common, &placed, &body);
                 let record = record(&common, placed, framed, &body);
-                // A key that is the hash of the data is that of the data in both, whatever its encoding is.
+                // One message, one key, also where that is the hash of octets that one of them has without their encoding.
                 records.extend(twin.map(|twin| Record { key: record.key.clone(), ..twin }));
                 records.push(record);
             }
@@ -402,7 +407,7 @@ fn content_type(request: &HeaderMap, is_element: bool) -> Option<&[u8]> {
 }
 
 /// Whether the header is known to hold a credential: no provider file can name it, and no record ever has it.
-pub(super) fn is_credential(name: &HeaderName) -> bool {
+pub(crate) fn is_credential(name: &HeaderName) -> bool {
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
 }
 

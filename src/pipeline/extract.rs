@@ -56,6 +56,21 @@ impl Event {
     pub fn event_type(&self) -> &Field {
         &self.event_type
     }
+
+    /// When it happened, as the provider writes it.
+    pub(crate) fn time(&self) -> Option<&Field> {
+        self.time.as_ref()
+    }
+
+    /// What it happened to.
+    pub(crate) fn subject(&self) -> Option<&Field> {
+        self.subject.as_ref()
+    }
+
+    /// The octets that are published.
+    pub(crate) fn data(&self) -> &Bytes {
+        &self.data
+    }
 }
 
 /// A genuine request, or an element of a batch, that can't be read as an event.

@@ -39,6 +39,8 @@ use http_body_util::Full;
 use hyper::body::Body;
 
 pub use body::Received;
+pub(crate) use cloudevents::time as event_time;
+pub(crate) use dead_letter::kept as kept_with_dead_letters;
 pub use handshake::Challenged;
 pub use keys::Keyed;
 pub use produce::Acknowledged;

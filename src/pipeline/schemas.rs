@@ -15,7 +15,7 @@ use super::several::Several;
 use super::source::Ticket;
 use crate::app::App;
 use crate::registry::{Registry, Schema};
-use crate::schema::Kind;
+use crate::schema::{Kind, Mismatch, PREFIX_BYTES};
 
 /// An event, and what its schema makes of it.
 pub(super) struct Fitted {
@@ -33,6 +33,17 @@ pub(super) struct Framed {
 }
 
 impl Fitted {
+    /// The octets that it takes beside the body of `body` octets, which has room already.
+    pub(super) fn added(&self, body: usize) -> usize {
+        let (Some(framed), Some(route)) = (&self.framed, &self.placed.schema) else { return 0 };
+        let raw = match (&self.placed.content, self.placed.element) {
+            (Content::Event(event), Some(_)) => event.data.len(),
+            _ => body,
+        };
+        let copies = usize::from(route.raw_header) + usize::from(route.raw_topic.is_some());
+        framed.value.len() + copies * raw
+    }
+
     /// Without a schema.
     pub(super) fn as_it_is(placed: Placed) -> Self {
         Self { placed, framed: None }
@@ -89,7 +100,8 @@ fn frame(ticket: &Ticket, body: &Bytes, placed: Placed, schema: &Schema) -> Fitt
             return Fitted::as_it_is(Placed { topic, schema: route, content, element });
         }
     };
-    match schema.compiled.frame(schema.id, &event.data) {
+    let framed = schema.compiled.frame(schema.id, &event.data);
+    match framed.and_then(|value| within(ticket.source.max_body_bytes, schema.compiled.kind(), value)) {
         Ok(value) => {
             let media_type = match schema.compiled.kind() {
                 Kind::Json => None,
@@ -113,4 +125,17 @@ fn frame(ticket: &Ticket, body: &Bytes, placed: Placed, schema: &Schema) -> Fitt
             Fitted::as_it_is(Placed { topic, schema: None, content, element })
         }
     }
+}
+
+/// What the producer and the topic have room for. A list of small numbers, say, may be larger in Avro than as JSON, and
+/// would be refused for good.
+fn within(max_body_bytes: usize, kind: Kind, value: Bytes) -> Result<Bytes, Mismatch> {
+    let octets = value.len().saturating_sub(PREFIX_BYTES);
+    if octets <= max_body_bytes {
+        return Ok(value);
+    }
+    Err(Mismatch {
+        path: String::new(),
+        message: format!("in {kind} it has {octets} octets, and max_body_bytes is {max_body_bytes}"),
+    })
 }

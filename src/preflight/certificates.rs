@@ -94,7 +94,7 @@ fn of_one(subject: &str, der: &[u8], now: SystemTime) -> Option<Fault> {
     } else {
         return None;
     };
-    let hint = "renew it; `serve` takes a file that has changed without a restart";
+    let hint = "renew it; `serve` takes files of `kafka` over once they have changed";
     Some(Fault::new(severity, kind, subject, (message, hint), &[]))
 }
 

@@ -68,6 +68,7 @@ fn watch(app: &Weak<App>, mut needs: Needs, inbox: &Receiver<Needs>) {
         }
         if needs.create_missing {
             create(&needs);
+            needs.on_standby().iter().for_each(create);
         }
         let mut found = run(&needs, with_rights);
         if !with_rights {

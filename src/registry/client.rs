@@ -1,23 +1,22 @@
-//! The registry's API, by the client of `schema_registry_converter`.
+//! The registry's API, with the types of `schema_registry_converter`.
 //!
-//! Takes subjects, versions and schemas. Gives what the registry has, says, and takes. Deadlines are the caller's, beside one for each
-//! question. Redirections are not followed: whoever answers there would be believed.
+//! Takes subjects, versions and schemas. Gives what the registry has, says, and takes. Each URL has its share of `timeout` to
+//! answer, so that the next one is still asked; other deadlines are the caller's. That crate's own calls set no bound to what
+//! is answered and give the first URL all the time there is, so the questions are asked here. Redirections are not
+//! followed: whoever answers there would be believed.
 //!
 //! Source: Confluent's documentation, "Schema Registry API Reference".
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use hyper_rustls::ConfigBuilderExt as _;
 use reqwest::redirect::Policy;
-use reqwest::{ClientBuilder, StatusCode};
+use reqwest::{ClientBuilder, RequestBuilder, Response, StatusCode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use schema_registry_converter::async_impl::schema_registry::{
-    SrSettings, get_referenced_schema, get_schema_by_subject_and_version, post_schema,
-};
-use schema_registry_converter::error::SRCError;
-use schema_registry_converter::schema_registry_common::{RegisteredSchema, SchemaType, SuppliedSchema};
+use schema_registry_converter::schema_registry_common::{RawRegisteredSchema, RegisteredReference};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -28,13 +27,24 @@ use crate::schema::{Kind, MAX_SCHEMA_BYTES, Reference};
 /// Schemas that one refers to, directly or not.
 const MAX_REFERENCES: usize = 64;
 
+/// The largest answer that is read, in octets: a schema as a JSON string, escapes and all, with what is said about it.
+const MAX_ANSWER_BYTES: usize = 4 * MAX_SCHEMA_BYTES;
+
+/// What the registry says is cut off there, in characters.
+const MAX_MESSAGE: usize = 500;
+
+/// The media type of its API.
+const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+
+/// What it is asked to answer with.
+const ACCEPTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
+
 /// To open a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// A registry that can be asked.
 #[derive(Debug)]
 pub struct Client {
-    settings: SrSettings,
     http: reqwest::Client,
     credentials: Credentials,
     /// Without a slash at the end. Never empty.
@@ -73,18 +83,13 @@ pub enum ClientError {
     Missing,
 }
 
-impl From<SRCError> for ClientError {
-    fn from(error: SRCError) -> Self {
-        let cause = error.cause.unwrap_or_default();
-        let text = if cause.is_empty() { error.error } else { format!("{}: {cause}", error.error) };
-        if text.contains("404") {
-            Self::Missing
-        } else if text.contains("failed with status") {
-            Self::Refused(text)
-        } else {
-            Self::Away(text)
-        }
-    }
+/// A schema as the registry tells it.
+struct Told {
+    id: u32,
+    version: Option<u32>,
+    kind: Option<String>,
+    text: String,
+    references: Vec<RegisteredReference>,
 }
 
 /// The registry's word on whether a schema may be the next version.
@@ -102,34 +107,21 @@ impl Client {
     /// Certificates or keys can't be used.
     pub fn new(config: &RegistryConfig) -> Result<Self, ClientError> {
         let tls = tls(config).map_err(ClientError::Tls)?;
-        let [first, more @ ..] = config.urls.as_slice() else {
+        if config.urls.is_empty() {
             return Err(ClientError::Tls("there is no URL".to_owned()));
-        };
-        let builder = || {
-            ClientBuilder::new()
-                .tls_backend_preconfigured(tls.clone())
-                .redirect(Policy::none())
-                .no_proxy()
-                .connect_timeout(CONNECT_WITHIN.min(config.timeout))
-                .timeout(config.timeout)
-        };
-        let mut settings = SrSettings::new_builder(first.clone());
-        settings.set_timeout(config.timeout);
-        for url in more {
-            settings.add_url(url.clone());
         }
-        match &config.credentials {
-            Credentials::None => {}
-            Credentials::Basic(name, password) => {
-                settings.set_basic_authorization(name, password.as_ref().map(|password| password.as_str()));
-            }
-            Credentials::Bearer(token) => {
-                settings.set_token_authorization(token);
-            }
-        }
-        let settings = settings.build_with(builder()).map_err(|error| ClientError::Tls(error.to_string()))?;
-        let http = builder().build().map_err(|error| ClientError::Tls(error.to_string()))?;
-        Ok(Self { settings, http, credentials: config.credentials.clone(), urls: config.urls.clone() })
+        // The next URL is asked as long as there is time.
+        let shares = u32::try_from(config.urls.len()).unwrap_or(u32::MAX).max(1);
+        let timeout = config.timeout / shares;
+        let http = ClientBuilder::new()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_WITHIN.min(timeout))
+            .timeout(timeout)
+            .build()
+            .map_err(|error| ClientError::Tls(error.to_string()))?;
+        Ok(Self { http, credentials: config.credentials.clone(), urls: config.urls.clone() })
     }
 
     /// Where a schema can be read.
@@ -143,35 +135,55 @@ impl Client {
     /// # Errors
     /// The registry is away, says no, or has nothing there.
     pub async fn find(&self, subject: &str, version: Option<u32>) -> Result<Found, ClientError> {
-        let schema = get_schema_by_subject_and_version(&self.settings, subject, version).await?;
+        let schema = self.schema(subject, version).await?;
         let references = self.references(&schema).await?;
-        let kind = match &schema.schema_type {
-            SchemaType::Avro => Some(Kind::Avro),
-            SchemaType::Json => Some(Kind::Json),
-            SchemaType::Protobuf => Some(Kind::Protobuf),
-            _ => None,
+        // Registries that know nothing but Avro say no type.
+        let kind = match schema.kind.as_deref() {
+            Some("AVRO") | None => Some(Kind::Avro),
+            Some("JSON") => Some(Kind::Json),
+            Some("PROTOBUF") => Some(Kind::Protobuf),
+            Some(_) => None,
         };
-        Ok(Found { id: schema.id, version: schema.version, kind, text: schema.schema, references })
+        Ok(Found { id: schema.id, version: schema.version, kind, text: schema.text, references })
     }
 
-    /// Everything that a schema refers to, each once, what is referred to before what refers to it.
-    async fn references(&self, schema: &RegisteredSchema) -> Result<Vec<Reference>, ClientError> {
+    async fn schema(&self, subject: &str, version: Option<u32>) -> Result<Told, ClientError> {
+        let version = version.map_or_else(|| "latest".to_owned(), |version| version.to_string());
+        let path = format!("subjects/{}/versions/{version}", segment(subject));
+        let raw: RawRegisteredSchema = self.ask(&path, None).await?;
+        let (Some(id), Some(text)) = (raw.id, raw.schema) else {
+            return Err(ClientError::Refused("an answer without the schema's `id` or text".to_owned()));
+        };
+        let references = raw.references.unwrap_or_default();
+        Ok(Told { id, version: raw.version, kind: raw.schema_type, text, references })
+    }
+
+    /// Everything that a schema refers to, directly or not, each once.
+    async fn references(&self, schema: &Told) -> Result<Vec<Reference>, ClientError> {
         let mut found: Vec<Reference> = Vec::new();
         let mut waiting = schema.references.clone();
-        let mut octets = schema.schema.len();
+        let mut octets = schema.text.len();
         while let Some(reference) = waiting.pop() {
             if found.iter().any(|known| known.name == reference.name) {
                 continue;
             }
-            let referred = get_referenced_schema(&self.settings, &reference).await?;
-            octets += referred.schema.len();
+            let referred = match self.schema(&reference.subject, Some(reference.version)).await {
+                Err(ClientError::Missing) => {
+                    let RegisteredReference { name, subject, version, .. } = &reference;
+                    let why =
+                        format!("it refers to `{name}`, and there is no version {version} of `{subject}`");
+                    return Err(ClientError::Refused(why));
+                }
+                referred => referred?,
+            };
+            octets += referred.text.len();
             if found.len() == MAX_REFERENCES || octets > MAX_SCHEMA_BYTES {
                 let why =
                     format!("it refers to more than {MAX_REFERENCES} schemas, or {MAX_SCHEMA_BYTES} octets");
                 return Err(ClientError::Refused(why));
             }
-            waiting.extend(referred.references.iter().cloned());
-            found.insert(0, Reference { name: reference.name, text: referred.schema });
+            waiting.extend(referred.references);
+            found.push(Reference { name: reference.name, text: referred.text });
         }
         Ok(found)
     }
@@ -181,8 +193,12 @@ impl Client {
     /// # Errors
     /// The registry is away, or refuses it, as when it is not compatible with what is there.
     pub async fn register(&self, subject: &str, kind: Kind, text: &str) -> Result<u32, ClientError> {
-        let schema = SuppliedSchema::new(None, schema_type(kind), text.to_owned());
-        Ok(post_schema(&self.settings, subject.to_owned(), schema).await?.id)
+        #[derive(Deserialize)]
+        struct Registered {
+            id: u32,
+        }
+        let path = format!("subjects/{}/versions", segment(subject));
+        Ok(self.ask::<Registered>(&path, Some(supplied(kind, text))).await?.id)
     }
 
     /// Whether a subject has exactly this schema: its ID and version.
@@ -200,7 +216,8 @@ impl Client {
             id: u32,
             version: u32,
         }
-        match self.post::<Registered>(&format!("subjects/{subject}"), kind, text).await {
+        let path = format!("subjects/{}", segment(subject));
+        match self.ask::<Registered>(&path, Some(supplied(kind, text))).await {
             Ok(Registered { id, version }) => Ok(Some((id, version))),
             Err(ClientError::Missing) => Ok(None),
             Err(error) => Err(error),
@@ -217,72 +234,120 @@ impl Client {
         kind: Kind,
         text: &str,
     ) -> Result<Result<(), String>, ClientError> {
-        let path = format!("compatibility/subjects/{subject}/versions/latest?verbose=true");
-        match self.post::<Compatibility>(&path, kind, text).await {
+        let path = format!("compatibility/subjects/{}/versions/latest?verbose=true", segment(subject));
+        match self.ask::<Compatibility>(&path, Some(supplied(kind, text))).await {
             Ok(Compatibility { is_compatible: true, .. }) | Err(ClientError::Missing) => Ok(Ok(())),
             Ok(Compatibility { messages, .. }) => Ok(Err(messages.join("; "))),
             Err(error) => Err(error),
         }
     }
 
-    /// Asks each URL in turn, until one answers.
-    async fn post<T: for<'de> Deserialize<'de>>(
+    /// Asks each URL in turn, until one answers: what it has, or that it has nothing or refuses.
+    async fn ask<T: for<'de> Deserialize<'de>>(
         &self,
         path: &str,
-        kind: Kind,
-        text: &str,
+        body: Option<String>,
     ) -> Result<T, ClientError> {
-        let body = json!({ "schema": text, "schemaType": type_name(kind) }).to_string();
-        let mut away = ClientError::Away(String::new());
+        let mut failure = ClientError::Away(String::new());
         for url in &self.urls {
-            let request = self
-                .http
-                .post(format!("{url}/{path}"))
-                .header(reqwest::header::CONTENT_TYPE, "application/vnd.schemaregistry.v1+json")
-                .body(body.clone());
-            let request = match &self.credentials {
-                Credentials::None => request,
-                Credentials::Basic(name, password) => {
-                    request.basic_auth(name, password.as_ref().map(|password| password.as_str()))
+            let url = format!("{url}/{path}");
+            let request = match &body {
+                None => self.http.get(url),
+                Some(body) => {
+                    self.http.post(url).header(reqwest::header::CONTENT_TYPE, MEDIA_TYPE).body(body.clone())
                 }
-                Credentials::Bearer(token) => request.bearer_auth(token.as_str()),
             };
-            let response = match request.send().await {
-                Ok(response) => response,
+            let response =
+                match self.identified(request).header(reqwest::header::ACCEPT, ACCEPTED).send().await {
+                    Ok(response) => response,
+                    Err(error) => {
+                        failure = ClientError::Away(why(&error));
+                        continue;
+                    }
+                };
+            let status = response.status();
+            let answer = match read(response).await {
+                Ok(answer) => answer,
                 Err(error) => {
-                    away = ClientError::Away(error.without_url().to_string());
+                    failure = error;
                     continue;
                 }
             };
-            let status = response.status();
-            let text = response.text().await.map_err(|error| ClientError::Away(error.to_string()))?;
-            return match status {
-                StatusCode::NOT_FOUND => Err(ClientError::Missing),
-                _ if status.is_success() => serde_json::from_str(&text)
-                    .map_err(|error| ClientError::Refused(format!("an answer that can't be read: {error}"))),
-                _ => Err(ClientError::Refused(format!("{status}: {}", message_of(&text)))),
-            };
+            match status {
+                StatusCode::NOT_FOUND => return Err(ClientError::Missing),
+                _ if status.is_success() => {
+                    return serde_json::from_slice(&answer).map_err(|error| {
+                        ClientError::Refused(format!("an answer that can't be read: {error}"))
+                    });
+                }
+                _ => failure = ClientError::Refused(format!("{status}: {}", message_of(&answer))),
+            }
+            // The next one may be in better health; what one of them refuses, all of them do.
+            if !status.is_server_error() {
+                break;
+            }
         }
-        Err(away)
+        Err(failure)
+    }
+
+    fn identified(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.credentials {
+            Credentials::None => request,
+            Credentials::Basic(name, password) => {
+                request.basic_auth(name, password.as_ref().map(|password| password.as_str()))
+            }
+            Credentials::Bearer(token) => request.bearer_auth(token.as_str()),
+        }
     }
 }
 
+/// The answer's octets, as many as are read of any.
+async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
+    let mut octets = Vec::new();
+    while let Some(more) = response.chunk().await.map_err(|error| ClientError::Away(why(&error)))? {
+        if octets.len() + more.len() > MAX_ANSWER_BYTES {
+            return Err(ClientError::Refused(format!("an answer of more than {MAX_ANSWER_BYTES} octets")));
+        }
+        octets.extend_from_slice(&more);
+    }
+    Ok(octets)
+}
+
+/// What went wrong, down to its cause, without the URL.
+fn why(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "it took too long".to_owned();
+    }
+    let mut cause = error.source();
+    let mut text = cause.map_or_else(|| error.to_string(), ToString::to_string);
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        text = deeper.to_string();
+        cause = Some(deeper);
+    }
+    cut(&text)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_MESSAGE).collect()
+}
+
+/// A subject as a part of a path. A record's name may be any text.
+fn segment(subject: &str) -> String {
+    form_urlencoded::byte_serialize(subject.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+fn supplied(kind: Kind, text: &str) -> String {
+    json!({ "schema": text, "schemaType": type_name(kind) }).to_string()
+}
+
 /// The registry's own words in an error's body.
-fn message_of(body: &str) -> String {
+fn message_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Error {
         message: String,
     }
-    let message = serde_json::from_str(body).map_or_else(|_| body.to_owned(), |Error { message }| message);
-    message.chars().take(500).collect()
-}
-
-fn schema_type(kind: Kind) -> SchemaType {
-    match kind {
-        Kind::Json => SchemaType::Json,
-        Kind::Avro => SchemaType::Avro,
-        Kind::Protobuf => SchemaType::Protobuf,
-    }
+    let message = serde_json::from_slice(body).map(|Error { message }| message);
+    cut(&message.unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned()))
 }
 
 fn type_name(kind: Kind) -> &'static str {
@@ -299,6 +364,10 @@ fn tls(config: &RegistryConfig) -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     let builder = match &config.ca {
+        // Without TLS none are needed, and an image need not have any.
+        None if config.urls.iter().all(|url| url.starts_with("http://")) => {
+            builder.with_root_certificates(RootCertStore::empty())
+        }
         None => builder.with_native_roots().map_err(|error| format!("the system's certificates: {error}"))?,
         Some(pem) => {
             let mut roots = RootCertStore::empty();

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 pub use client::{Client, ClientError, Found};
@@ -25,6 +26,9 @@ use crate::topic::TopicName;
 
 /// So many subjects are known at once. Each is some kilobytes; mappings have as many as they have topics.
 const MAX_SUBJECTS: usize = 10_000;
+
+/// The texts of all schemas that are known, in octets; compiled they take several times as much.
+const MAX_OCTETS: usize = 16 * 1024 * 1024;
 
 /// What could not be had is not asked for again for so long.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -40,6 +44,10 @@ pub struct Schema {
     pub url: String,
     /// What validates and encodes.
     pub compiled: Arc<Compiled>,
+    /// The length of the texts that it was compiled from, in octets.
+    octets: usize,
+    /// What it was compiled from.
+    digest: [u8; 32],
     asked: Instant,
 }
 
@@ -156,7 +164,14 @@ impl Registry {
         drop(entries);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX_SUBJECTS && !entries.contains_key(name) {
-            return None;
+            // Subjects that nobody has registered must not keep out those that somebody has.
+            entries.retain(|_, entry| {
+                let known = entry.known.load();
+                known.schema.is_some() || known.failed.is_none() || known.failed_lately().is_some()
+            });
+            if entries.len() >= MAX_SUBJECTS {
+                return None;
+            }
         }
         Some(Arc::clone(entries.entry(name.clone()).or_default()))
     }
@@ -192,6 +207,8 @@ impl Registry {
         let found = tokio::time::timeout(self.timeout, self.find(name, known.schema.as_deref())).await;
         let found =
             found.unwrap_or_else(|_| Err(format!("the registry did not answer within {:?}", self.timeout)));
+        let found =
+            found.and_then(|schema| self.has_room_for(&schema, known.schema.as_deref()).map(|()| schema));
         match found {
             Ok(schema) => {
                 self.metrics.registry_asked(true);
@@ -219,22 +236,58 @@ impl Registry {
         }
     }
 
+    /// All schemas that are known have room together.
+    fn has_room_for(&self, schema: &Schema, before: Option<&Schema>) -> Result<(), String> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            entries.values().filter_map(|entry| entry.known.load().schema.as_ref().map(|known| known.octets));
+        let others = known.sum::<usize>().saturating_sub(before.map_or(0, |before| before.octets));
+        match others + schema.octets > MAX_OCTETS {
+            true => {
+                Err(format!("the schemas that are known have {others} octets, and there is no room for more"))
+            }
+            false => Ok(()),
+        }
+    }
+
     async fn find(&self, name: &Name, known: Option<&Schema>) -> Result<Schema, String> {
         let found = self.client.find(&name.subject, name.version).await.map_err(|error| error.to_string())?;
         if found.kind != Some(name.kind) {
             let kind = found.kind.map_or_else(|| "of a kind of its own".to_owned(), |kind| kind.to_string());
             return Err(format!("the registry's schema is {kind}, and the route's {}", name.kind));
         }
+        let (id, version, digest) = (found.id, found.version, digest(&found));
+        let octets =
+            found.text.len() + found.references.iter().map(|reference| reference.text.len()).sum::<usize>();
         let compiled = match known {
-            // A schema with the same ID is the same schema.
-            Some(known) if known.id == found.id => Arc::clone(&known.compiled),
-            _ => {
-                let message = name.message.as_deref();
-                let compiled = Compiled::compile(name.kind, &found.text, &found.references, message);
-                Arc::new(compiled.map_err(|error| error.to_string())?)
-            }
+            // Not by its ID: a registry that has lost everything begins to count anew.
+            Some(known) if known.digest == digest => Arc::clone(&known.compiled),
+            _ => compile(name, found).await?,
         };
-        let url = self.client.url_of(found.id);
-        Ok(Schema { id: found.id, version: found.version, url, compiled, asked: Instant::now() })
+        let url = self.client.url_of(id);
+        Ok(Schema { id, version, url, compiled, octets, digest, asked: Instant::now() })
     }
+}
+
+/// Not on a thread that serves requests: a large schema takes a while.
+async fn compile(name: &Name, found: Found) -> Result<Arc<Compiled>, String> {
+    let (kind, message) = (name.kind, name.message.clone());
+    let compiling = tokio::task::spawn_blocking(move || {
+        Compiled::compile(kind, &found.text, &found.references, message.as_deref())
+    });
+    match compiling.await {
+        Ok(compiled) => compiled.map(Arc::new).map_err(|error| error.to_string()),
+        Err(_) => Err(format!("the {kind} schema can't be used: its compiler broke off")),
+    }
+}
+
+/// What a schema is compiled from, as one number.
+fn digest(found: &Found) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let parts = found.references.iter().flat_map(|reference| [&reference.name, &reference.text]);
+    for part in std::iter::once(&found.text).chain(parts) {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }

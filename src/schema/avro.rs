@@ -26,6 +26,9 @@ const MAX_STEPS: usize = 1_000_000;
 /// The largest whole number that a JSON number with a fraction or an exponent stands for without doubt: 2^53.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// Every decimal number of so many digits is given back by the double that is next to it (IEEE 754, `DBL_DIG`).
+const MAX_DIGITS: usize = 15;
+
 /// A schema, ready for use.
 #[derive(Debug)]
 pub(super) struct Avro {
@@ -54,10 +57,12 @@ impl Avro {
         self.name.as_deref()
     }
 
-    pub(super) fn encode(&self, event: &Value, out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    /// Writes the datum, which may have `most` octets.
+    pub(super) fn encode(&self, event: &Value, most: usize, out: &mut Vec<u8>) -> Result<(), Mismatch> {
         let steps = Cell::new(0);
+        let most = out.len().saturating_add(most);
         let place =
-            Place { avro: self, namespace: None, path: "", depth: 0, is_default: false, steps: &steps };
+            Place { avro: self, namespace: None, path: "", depth: 0, is_default: false, steps: &steps, most };
         place.write(&self.schema, event, out)
     }
 }
@@ -104,6 +109,8 @@ struct Place<'a> {
     /// A schema's default writes octets as characters, an event in base64.
     is_default: bool,
     steps: &'a Cell<usize>,
+    /// As long may what is written become.
+    most: usize,
 }
 
 impl<'a> Place<'a> {
@@ -126,6 +133,9 @@ impl<'a> Place<'a> {
         self.steps.set(self.steps.get() + 1);
         if self.steps.get() > MAX_STEPS {
             return Err(self.fault("the event has too many ways to be read by the schema's unions"));
+        }
+        if out.len() > self.most {
+            return Err(self.fault("with the schema's defaults it is far larger than the event"));
         }
         if self.depth > MAX_DEPTH {
             return Err(self.fault(format_args!("it is more than {MAX_DEPTH} levels deep")));
@@ -310,11 +320,28 @@ impl<'a> Place<'a> {
         }
         let text = match value {
             Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
+            Value::Number(number) if self.is_exact(number) => number.to_string(),
+            Value::Number(_) => {
+                let why = format!(
+                    "a JSON number of more than {MAX_DIGITS} digits may have been rounded; send it as text"
+                );
+                return Err(self.fault(why));
+            }
             _ => return Err(self.wrong("a number, or one as text,", value)),
         };
         let unscaled = avro_text::unscaled(&text, of.precision, of.scale);
         self.unscaled(of, &unscaled.map_err(|why| self.fault(why))?.to_be_bytes(), out)
+    }
+
+    /// Whether a JSON number is the one that was written: beyond whole numbers of 64 bits it has been read as a double.
+    fn is_exact(&self, number: &serde_json::Number) -> bool {
+        let text = number.to_string();
+        let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+        let digits = mantissa.strip_suffix(".0").unwrap_or(mantissa).bytes().filter(u8::is_ascii_digit);
+        number.is_i64()
+            || number.is_u64()
+            || number.as_f64().is_some_and(|double| double.abs() <= MAX_EXACT)
+                && digits.skip_while(|digit| *digit == b'0').count() <= MAX_DIGITS
     }
 
     /// A number in two's complement, as short as it can be, or as long as the type is.

@@ -110,6 +110,18 @@ fn decimals_are_as_long_as_they_must_be() {
     assert!(one(bytes, json!("99999.99")).is_err());
 }
 
+/// Each `{}` of a list would bring the default's octets.
+#[test]
+fn defaults_can_not_be_made_to_fill_the_memory() {
+    let element = json!({ "type": "record", "name": "E", "fields": [
+        { "name": "text", "type": "string", "default": "x".repeat(100_000) } ] });
+    let schema = compile(&field(&json!({ "type": "array", "items": element }), None));
+    let event = |elements: usize| json!({ "f": vec![json!({}); elements] }).to_string();
+    assert!(schema.frame(1, &Bytes::from(event(5))).is_ok());
+    let fault = schema.frame(1, &Bytes::from(event(100_000))).unwrap_err();
+    assert!(fault.message.contains("far larger"), "{fault}");
+}
+
 #[test]
 fn what_does_not_fit_is_a_fault_with_its_place() {
     for (kind, value) in [
@@ -252,4 +264,50 @@ proptest! {
     fn no_text_is_too_strange_for_a_schema(text in r#"\{?["a-z:{}\[\], ]{0,60}"#) {
         let _ = Compiled::compile(Kind::Avro, &text, &[], None);
     }
+}
+
+/// A JSON number is read as a double where it has a fraction or is beyond 64 bits, and that may be another number.
+#[test]
+fn a_decimal_is_never_a_rounded_number() {
+    let schema =
+        field(&json!({ "type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2 }), None);
+    let frame = |number: &str| compile(&schema).frame(1, &Bytes::from(format!("{{\"f\":{number}}}")));
+    for exact in ["0.1", "-1234567890123.45", "0.00", "1e3", "12345678901234567", "18446744073709551615"] {
+        let text = frame(&format!("\"{exact}\"")).unwrap();
+        assert_eq!(frame(exact).unwrap(), text, "{exact}");
+    }
+    for rounded in ["12345678901234567.89", "100000000000000000001", "0.30000000000000004", "1e30"] {
+        let fault = frame(rounded).unwrap_err();
+        assert!(fault.path == "/f" && fault.message.contains("as text"), "{rounded}: {fault}");
+    }
+    assert!(frame("\"12345678901234567.89\"").is_ok());
+}
+
+/// An event of some kilobytes, made of elements that are all defaults, would take all of the memory.
+#[test]
+fn defaults_do_not_make_an_event_grow_without_limit() {
+    let element = field(&json!("string"), Some(json!("x".repeat(10_000))));
+    let schema = compile(&json!({ "type": "array", "items": element }));
+    let of = |count: usize| Bytes::from(format!("[{}{{}}]", "{},".repeat(count - 1)));
+    assert!(schema.frame(1, &of(100)).is_ok());
+    let fault = schema.frame(1, &of(10_000)).unwrap_err();
+    assert!(fault.message.contains("defaults"), "{fault}");
+}
+
+/// Each reference may be as deep as JSON is, and refer to the next.
+#[test]
+fn references_may_go_deeper_than_a_thread_of_the_service_could() {
+    const REFERENCES: usize = 64;
+    const LEVELS: usize = 40;
+    let reference = |number: usize| {
+        let next = if number + 1 == REFERENCES { json!("int") } else { json!(format!("R{}", number + 1)) };
+        let text = (0..LEVELS).rev().fold(next, |inner, level| {
+            let name = if level == 0 { format!("R{number}") } else { format!("R{number}_{level}") };
+            json!({ "type": "record", "name": name, "fields": [{ "name": "f", "type": inner }] })
+        });
+        Reference { name: format!("R{number}"), text: text.to_string() }
+    };
+    let references: Vec<Reference> = (0..REFERENCES).map(reference).collect();
+    let text = field(&json!("R0"), None).to_string();
+    assert!(Compiled::compile(Kind::Avro, &text, &references, None).is_ok());
 }

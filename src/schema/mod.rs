@@ -11,6 +11,7 @@ mod avro_text;
 mod input;
 mod json_schema;
 mod protobuf;
+mod references;
 
 use std::fmt;
 
@@ -20,8 +21,19 @@ use serde::{Deserialize, Serialize};
 /// The largest schema that is read, in octets, with everything it refers to.
 pub const MAX_SCHEMA_BYTES: usize = 1024 * 1024;
 
+/// The stack of the thread that reads a schema, of which only what is used is ever there. Readers go down by recursion, as
+/// deep as types refer to types, and an overflow ends the process.
+const STACK_BYTES: usize = 128 * 1024 * 1024;
+
 /// The octet that the wire format begins with.
 const MAGIC: u8 = 0;
+
+/// Before the payload, but for Protobuf's indexes: that octet, and the ID.
+pub const PREFIX_BYTES: usize = 5;
+
+/// Avro's doubles are four times as large as the digits and commas of a list can be; the rest are defaults, which may come again
+/// in each element of a list.
+const MAX_GROWTH: usize = 8;
 
 /// What is said of a fault is cut off there, in characters.
 const MAX_MESSAGE: usize = 200;
@@ -115,7 +127,8 @@ enum Engine {
 }
 
 impl Compiled {
-    /// Reads a schema. `message` names the message of a Protobuf schema, in full; without it, its first is taken.
+    /// Reads a schema. `message` names the message of a Protobuf schema, in full; without it, its first is taken. Blocks for as
+    /// long as that takes.
     ///
     /// # Errors
     /// The text is no schema of this kind, refers to what is not among `references`, or is too large.
@@ -130,11 +143,17 @@ impl Compiled {
         if size > MAX_SCHEMA_BYTES {
             return Err(refuse(format!("it has {size} octets, and {MAX_SCHEMA_BYTES} are allowed")));
         }
-        let engine = match kind {
+        let compile = || match kind {
             Kind::Json => json_schema::JsonSchema::compile(text, references).map(Engine::Json),
             Kind::Avro => avro::Avro::compile(text, references).map(|avro| Engine::Avro(Box::new(avro))),
             Kind::Protobuf => protobuf::Protobuf::compile(text, references, message).map(Engine::Protobuf),
         };
+        let engine = std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name("schema".to_owned()).stack_size(STACK_BYTES);
+            let reader =
+                builder.spawn_scoped(scope, compile).map_err(|error| format!("no thread: {error}"))?;
+            reader.join().unwrap_or_else(|_| Err("its reader broke off".to_owned()))
+        });
         engine.map(Self).map_err(refuse)
     }
 
@@ -164,7 +183,7 @@ impl Compiled {
     /// # Errors
     /// Where the event does not fit.
     pub fn frame(&self, id: u32, data: &Bytes) -> Result<Bytes, Mismatch> {
-        let mut framed = Vec::with_capacity(data.len() + 16);
+        let mut framed = Vec::with_capacity(PREFIX_BYTES + 1 + data.len());
         framed.push(MAGIC);
         framed.extend(id.to_be_bytes());
         match &self.0 {
@@ -172,7 +191,10 @@ impl Compiled {
                 schema.validate(&input::parse(data)?)?;
                 framed.extend_from_slice(data);
             }
-            Engine::Avro(schema) => schema.encode(&input::parse(data)?, &mut framed)?,
+            Engine::Avro(schema) => {
+                let most = data.len().saturating_mul(MAX_GROWTH).saturating_add(MAX_SCHEMA_BYTES);
+                schema.encode(&input::parse(data)?, most, &mut framed)?;
+            }
             Engine::Protobuf(schema) => schema.encode(&input::parse(data)?, &mut framed)?,
         }
         Ok(framed.into())
@@ -191,3 +213,7 @@ fn below(path: &str, token: &str) -> String {
     push_token(&mut path, token);
     path
 }
+
+#[cfg(test)]
+#[path = "shown_tests.rs"]
+mod shown_tests;

@@ -23,6 +23,13 @@ const OWN_FILE: &str = "hookbridge/schema.proto";
 /// Messages within messages: a limit on how deep a fault is looked for, as on the JSON itself.
 const MAX_DEPTH: usize = 128;
 
+/// Blocks in one file. The compiler reads a block in a block by recursion, also where the text is no schema, and a stack that
+/// overflows ends the process: so many fit into [`super::STACK_BYTES`]. The largest of Google's own files have some hundreds.
+const MAX_BLOCKS: usize = 5_000;
+
+/// Messages within messages, as protoc has it.
+const MAX_NESTING: usize = 32;
+
 /// A message, ready for use.
 #[derive(Debug)]
 pub(super) struct Protobuf {
@@ -47,6 +54,10 @@ impl Protobuf {
         references: &[Reference],
         message: Option<&str>,
     ) -> Result<Self, String> {
+        let mut texts = references.iter().map(|reference| reference.text.as_str()).chain([text]);
+        if texts.any(|text| text.matches('{').count() > MAX_BLOCKS) {
+            return Err(format!("a file of it has more than {MAX_BLOCKS} blocks"));
+        }
         let mut files: HashMap<String, String> =
             references.iter().map(|reference| (reference.name.clone(), reference.text.clone())).collect();
         files.insert(OWN_FILE.to_owned(), text.to_owned());
@@ -64,6 +75,9 @@ impl Protobuf {
             Ok(compiled) => compiled.map_err(|error| error.to_string())?,
             Err(_) => return Err("its compiler broke off: the text is no schema".to_owned()),
         };
+        if pool.all_messages().any(|message| is_deeper_than(MAX_NESTING, message)) {
+            return Err(format!("it has messages more than {MAX_NESTING} levels deep"));
+        }
         let file = pool.get_file_by_name(OWN_FILE).ok_or("it has no content")?;
         let message = match message {
             None => file.messages().next().ok_or("it has no message")?,
@@ -82,13 +96,18 @@ impl Protobuf {
 
     pub(super) fn encode(&self, event: &Value, out: &mut Vec<u8>) -> Result<(), Mismatch> {
         let known = known(&self.message, event.clone(), 0);
+        // What the mapping itself says of a fault repeats the value.
         let message = DynamicMessage::deserialize(self.message.clone(), &known)
-            .map_err(|error| Mismatch::new(fault_in(&self.message, &known, "", 0), error))?;
+            .map_err(|_| fault_in(&self.message, &known, "", 0))?;
         out.extend_from_slice(&self.indexes);
         // A vector has room for any length.
         message.encode_raw(out);
         Ok(())
     }
+}
+
+fn is_deeper_than(levels: usize, message: MessageDescriptor) -> bool {
+    std::iter::successors(Some(message), MessageDescriptor::parent_message).nth(levels).is_some()
 }
 
 /// Which message of its file it is: the path of indexes down to it, after their number. The first message of a file,
@@ -170,11 +189,12 @@ fn has_own_form(message: &MessageDescriptor) -> bool {
     message.full_name().starts_with("google.protobuf.")
 }
 
-/// The place of the fault, as exactly as it can be told: the innermost value that does not fit by itself.
-fn fault_in(message: &MessageDescriptor, event: &Value, path: &str, depth: usize) -> String {
-    let Value::Object(members) = event else { return path.to_owned() };
+/// The fault, as exactly as it can be told: the innermost value that does not fit by itself.
+fn fault_in(message: &MessageDescriptor, event: &Value, path: &str, depth: usize) -> Mismatch {
+    let name = message.full_name();
+    let Value::Object(members) = event else { return Mismatch::new(path, format_args!("it is no `{name}`")) };
     if depth == MAX_DEPTH || has_own_form(message) {
-        return path.to_owned();
+        return Mismatch::new(path, format_args!("it is no `{name}`"));
     }
     for (name, value) in members {
         let Some(field) = field(message, name) else { continue };
@@ -183,27 +203,29 @@ fn fault_in(message: &MessageDescriptor, event: &Value, path: &str, depth: usize
             return fault_of(&field, value, &below(path, name), depth + 1);
         }
     }
-    path.to_owned()
+    // Each of them fits.
+    Mismatch::new(path, "two members exclude each other")
 }
 
-fn fault_of(field: &FieldDescriptor, value: &Value, path: &str, depth: usize) -> String {
+fn fault_of(field: &FieldDescriptor, value: &Value, path: &str, depth: usize) -> Mismatch {
     let (parts, of): (Vec<(String, &Value)>, Kind) = match value {
         Value::Array(elements) if field.is_list() => (
             elements.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
             field.kind(),
         ),
         Value::Object(members) if field.is_map() => {
-            let Kind::Message(entry) = field.kind() else { return path.to_owned() };
+            let Kind::Message(entry) = field.kind() else { return unfit(path, &field.kind()) };
             let of = entry.map_entry_value_field().kind();
             (members.iter().map(|(name, value)| (name.clone(), value)).collect(), of)
         }
         value if field.cardinality() != Cardinality::Repeated => {
             return match field.kind() {
                 Kind::Message(message) => fault_in(&message, value, path, depth),
-                _ => path.to_owned(),
+                kind => unfit(path, &kind),
             };
         }
-        _ => return path.to_owned(),
+        _ if field.is_map() => return Mismatch::new(path, "an object is wanted: the field is a map"),
+        _ => return Mismatch::new(path, "a list is wanted: the field is repeated"),
     };
     let is_map = field.is_map();
     for (token, value) in parts {
@@ -215,11 +237,23 @@ fn fault_of(field: &FieldDescriptor, value: &Value, path: &str, depth: usize) ->
             let path = below(path, &token);
             return match &of {
                 Kind::Message(message) => fault_in(message, value, &path, depth),
-                _ => path,
+                kind => unfit(&path, kind),
             };
         }
     }
-    path.to_owned()
+    Mismatch::new(path, "two of its names are the same key")
+}
+
+/// A value that is none of this kind.
+fn unfit(path: &str, kind: &Kind) -> Mismatch {
+    let name = match kind {
+        Kind::Enum(of) => {
+            return Mismatch::new(path, format_args!("it is no symbol of `{}`", of.full_name()));
+        }
+        Kind::Message(of) => of.full_name().to_owned(),
+        scalar => format!("{scalar:?}").to_lowercase(),
+    };
+    Mismatch::new(path, format_args!("it is no `{name}`"))
 }
 
 #[cfg(test)]

@@ -99,6 +99,36 @@ fn a_fault_has_its_place() {
     }
 }
 
+/// It may be long, and nobody's business.
+#[test]
+fn a_fault_says_what_is_wanted_and_does_not_repeat_the_value() {
+    for (event, said) in [
+        (json!({ "number": "s3cret" }), "it is no `int64`"),
+        (json!({ "order_id": { "s3cret": 1 } }), "it is no `string`"),
+        (json!({ "blob": "s3cret!" }), "it is no `bytes`"),
+        (json!({ "at": "s3cret" }), "it is no `google.protobuf.Timestamp`"),
+        (json!({ "state": "s3cret" }), "it is no symbol of `shop.State`"),
+        (json!({ "lines": "s3cret" }), "a list is wanted"),
+        (json!({ "lines": ["s3cret"] }), "it is no `shop.Order.Line`"),
+        (json!({ "counts": { "a": "s3cret" } }), "it is no `int32`"),
+        (json!({ "counts": ["s3cret"] }), "an object is wanted"),
+        (json!("s3cret"), "it is no `shop.Order`"),
+    ] {
+        let fault = compile(None).frame(1, &Bytes::from(event.to_string())).expect_err(&event.to_string());
+        assert!(fault.message.contains(said), "{event}: {fault}");
+        assert!(!fault.message.contains("s3cret"), "{fault}");
+    }
+}
+
+#[test]
+fn two_of_a_oneof_exclude_each_other() {
+    let schema = "syntax = \"proto3\"; message A { oneof of { string a = 1; string b = 2; } }";
+    let schema = Compiled::compile(Kind::Protobuf, schema, &[], None).unwrap();
+    assert!(schema.frame(1, &Bytes::from(r#"{"a":"x","b":null}"#)).is_ok());
+    let fault = schema.frame(1, &Bytes::from(r#"{"a":"x","b":"y"}"#)).unwrap_err();
+    assert_eq!((fault.path.as_str(), fault.message.as_str()), ("", "two members exclude each other"));
+}
+
 #[test]
 fn what_is_no_schema_is_refused() {
     for text in
@@ -115,6 +145,18 @@ fn what_is_no_schema_is_refused() {
             .frame(1, &Bytes::from(r#"{"a":"x"}"#))
             .is_ok()
     );
+}
+
+#[test]
+fn a_schema_that_is_very_deep_is_refused() {
+    let depth = 100_000;
+    let messages = "message A { ".repeat(depth) + &"}".repeat(depth);
+    let types = format!("message A {{ {}int32 a = 1; {}", "oneof o { ".repeat(depth), "}".repeat(depth));
+    let options = format!("option a = {{ {}{} }};", "a { ".repeat(depth), "}".repeat(depth));
+    for text in [messages, types, options] {
+        let schema = format!("syntax = \"proto3\"; {text}");
+        assert!(Compiled::compile(Kind::Protobuf, &schema, &[], None).is_err());
+    }
 }
 
 proptest! {
@@ -136,5 +178,25 @@ proptest! {
     #[test]
     fn no_text_is_too_strange_for_a_schema(text in "(syntax = \"proto3\"; )?[a-z=0-9{};\" .]{0,60}") {
         let _ = Compiled::compile(Kind::Protobuf, &text, &[], None);
+    }
+}
+
+/// A stack that overflows can't be caught: it would end the service.
+#[test]
+fn a_schema_is_not_deeper_than_its_compiler_can_read() {
+    let deep = |levels: usize, between: &str| {
+        let block = format!("message A{{{between}");
+        let text = format!("syntax=\"proto3\";{}{}", block.repeat(levels), "}".repeat(levels));
+        Compiled::compile(Kind::Protobuf, &text, &[], None)
+    };
+    assert!(deep(32, "").is_ok());
+    for (levels, between, expected) in [
+        (33, "", "more than 32 levels deep"),
+        (5_000, "", "more than 32 levels deep"),
+        (5_000, "/*/**/}*/", "nested block comments"),
+        (5_001, "", "more than 5000 blocks"),
+    ] {
+        let why = deep(levels, between).unwrap_err().to_string();
+        assert!(why.contains(expected), "{levels} {between}: {why}");
     }
 }

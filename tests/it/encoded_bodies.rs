@@ -123,6 +123,18 @@ fn what_can_not_be_undone_is_a_dead_letter() {
     scene.bridge.wait_until_idle();
 }
 
+/// 503 would have it sent again and again, and there will never be more room than that.
+#[test]
+fn what_there_can_never_be_room_for_is_a_dead_letter() {
+    let scene = Plan::of("svix").server("max_in_flight_bytes: 64KiB").option("max_body_bytes: 64KiB").start();
+    let body = scene.signer.body("", TYPE);
+    let sent = gzip(&[&body[..], &vec![b' '; 64 * 1024 - body.len()]].concat());
+    scene.send(&encoded(&scene, "msg_1", "gzip", &sent)).assert_received();
+    let record = only(scene.dead_letters());
+    assert_eq!((record.header("hookbridge_reason"), &record.value), (Some("undecodable_body"), &sent));
+    scene.bridge.wait_until_idle();
+}
+
 /// Where ID and type stand in headers, nobody needs to read the body.
 #[test]
 fn what_need_not_be_read_need_not_be_undone() {

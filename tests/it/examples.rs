@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::support::asyncapi::Document;
 use super::support::command::run;
 use super::support::provider::PRESETS;
 use super::support::secure_kafka::{authority, certificate};
@@ -110,6 +111,10 @@ fn assert_valid(name: &str, text: &str) {
     let done = run(&["check", "--config", config.to_str().expect("a path in UTF-8")], &env);
     assert_eq!(done.code, 0, "{name}:\n{text}\n{}", done.stderr);
     assert!(!done.stdout.contains(SECRET), "{name}: {}", done.stdout);
+    // The files of schemas that documents name are nowhere.
+    if !text.contains("schema: {") {
+        Document::of(&config, &env);
+    }
 }
 
 #[test]
@@ -174,6 +179,37 @@ fn what_the_reference_has_commented_out_is_valid_too() {
         tried += 1;
     }
     assert!(tried >= 15, "only {tried} lines were tried");
+}
+
+/// Sections of several lines, which say nothing one by one.
+#[test]
+fn what_the_reference_has_commented_out_as_a_section_is_valid_too() {
+    let text = read(&root().join("config/hookbridge.yaml"));
+    for (head, also) in
+        [("schema_registry", ""), ("topics", ""), ("event_attendee.ticket_success", "schema_registry")]
+    {
+        let mut shown = String::new();
+        let mut inside: Option<&str> = None;
+        let mut lines = 0;
+        for line in text.lines() {
+            let (indent, rest) = line.split_once("# ").unwrap_or((line, ""));
+            let is_head =
+                indent.trim().is_empty() && [head, also].iter().any(|key| rest == format!("{key}:"));
+            let is_below = inside == Some(indent) && rest.starts_with("  ");
+            inside = if is_head { Some(indent) } else { inside.filter(|_| is_below) };
+            lines += usize::from(inside.is_some());
+            let line = if inside.is_some() { format!("{indent}{rest}") } else { line.to_owned() };
+            shown.push_str(&(line + "\n"));
+        }
+        for (file, stand_in) in
+            [("ca.crt", "loopback-ca.pem"), ("tls.crt", "client.pem"), ("tls.key", "client.key")]
+        {
+            let stand_in = root().join("tests/tls").join(stand_in).display().to_string();
+            shown = shown.replace(&format!("/etc/hookbridge/registry/{file}"), &stand_in);
+        }
+        assert!(lines > 5, "{head}: {lines} lines");
+        assert_valid(&format!("config/hookbridge.yaml, {head} shown"), &shown);
+    }
 }
 
 /// What is right only together with another change, which the reference says beside it.

@@ -3,6 +3,7 @@
 mod support;
 
 mod admin;
+mod asyncapi;
 mod batches;
 mod broker_loss;
 mod cloudevents;
@@ -37,6 +38,8 @@ mod providers;
 mod quarantine;
 mod refusals;
 mod registry;
+mod registry_faults;
+mod registry_routes;
 mod reload;
 mod schema_files;
 mod shadow;

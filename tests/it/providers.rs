@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::support::asyncapi::Document;
 use super::support::http::Request;
 use super::support::scene::{Plan, Scene};
 
@@ -131,6 +132,9 @@ fn every_preset_takes_its_genuine_request_and_refuses_it_altered() {
     assert!(landed.len() >= 50, "{} sign no time", landed.len());
     let records = [scene.records(), scene.dead_letters()].concat();
     assert_eq!(records.len(), landed.len());
+    let document = Document::of(scene.bridge.file(), &scene.bridge.env());
+    let described = [&scene.topic, &scene.dead_letter].map(|topic| document.count(&scene.bootstrap, topic));
+    assert_eq!(described.iter().flat_map(|counted| counted.values()).sum::<usize>(), records.len());
     for record in records {
         let source = record.header("hookbridge_source").expect("a source");
         let (vectors, body) = landed.remove(source).expect("a genuine request, once");

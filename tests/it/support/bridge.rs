@@ -34,6 +34,7 @@ pub(crate) struct Bridge {
     admin: SocketAddr,
     ended: bool,
     file: PathBuf,
+    env: Vec<(String, String)>,
     /// Where the file is, if that directory was made for it.
     dir: Option<TempDir>,
 }
@@ -133,7 +134,8 @@ impl Bridge {
         };
         let public = address("listening for webhooks");
         let admin = address("listening for health and metrics");
-        Bridge { process, log, shown, public, admin, ended: false, file: file.to_owned(), dir: None }
+        let (file, env) = (file.to_owned(), env.to_owned());
+        Bridge { process, log, shown, public, admin, ended: false, file, env, dir: None }
     }
 
     /// Where webhooks are sent to.
@@ -149,6 +151,11 @@ impl Bridge {
     /// The configuration's file.
     pub(crate) fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// What its environment was given beside what every process has.
+    pub(crate) fn env(&self) -> Vec<(&str, &str)> {
+        self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     pub(crate) fn log(&self) -> &Log {

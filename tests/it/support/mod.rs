@@ -1,6 +1,7 @@
 //! The harness: a real Kafka, the real executable, an HTTP client that sends exactly what it is told, and
 //! signers that share nothing with `src/`.
 
+pub(crate) mod asyncapi;
 pub(crate) mod bridge;
 pub(crate) mod captured;
 pub(crate) mod command;
@@ -15,6 +16,7 @@ pub(crate) mod provider;
 pub(crate) mod registry;
 pub(crate) mod scene;
 pub(crate) mod secure_kafka;
+pub(crate) mod stub_registry;
 pub(crate) mod token_issuer;
 pub(crate) mod topics;
 pub(crate) mod volume;
