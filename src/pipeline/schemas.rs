@@ -89,7 +89,15 @@ async fn schema_of(
 ) -> Result<Option<Arc<Schema>>, Rejection> {
     let Some(route) = &placed.schema else { return Ok(None) };
     let found = registry.schema(route, &placed.topic, ticket.deadline).await;
-    found.map(Some).map_err(|unavailable| Rejection::RegistryUnavailable(unavailable.to_string()))
+    let schema = found.map_err(|unavailable| Rejection::RegistryUnavailable(unavailable.to_string()))?;
+    // After a pause the schema may be an old one, and what does not fit it may fit the present one.
+    if registry.is_old(route, &schema)
+        && let Content::Event(event) = &placed.content
+        && schema.compiled.frame(schema.id, &event.data).is_err()
+    {
+        return Ok(Some(registry.renewed(route, &placed.topic, schema, ticket.deadline).await));
+    }
+    Ok(Some(schema))
 }
 
 fn frame(ticket: &Ticket, body: &Bytes, placed: Placed, schema: &Schema) -> Fitted {

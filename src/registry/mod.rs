@@ -89,6 +89,30 @@ struct Name {
     message: Option<String>,
 }
 
+impl Name {
+    fn of(route: &RouteSchema, topic: &TopicName) -> Self {
+        Self {
+            subject: route.subject(topic),
+            version: route.version,
+            kind: route.kind,
+            message: route.record.clone(),
+        }
+    }
+}
+
+/// Why a schema was not had.
+struct Fault {
+    why: String,
+    /// The registry answers, and has no such subject.
+    is_missing: bool,
+}
+
+impl Fault {
+    fn of(why: String) -> Self {
+        Self { why, is_missing: false }
+    }
+}
+
 /// The registry.
 #[derive(Debug)]
 pub struct Registry {
@@ -124,20 +148,14 @@ impl Registry {
         topic: &TopicName,
         deadline: Instant,
     ) -> Result<Arc<Schema>, Unavailable> {
-        let name = Name {
-            subject: route.subject(topic),
-            version: route.version,
-            kind: route.kind,
-            message: route.record.clone(),
-        };
+        let name = Name::of(route, topic);
         let unavailable = |why: String| Unavailable { subject: name.subject.clone(), why };
         let entry = self.entry(&name).ok_or_else(|| {
             unavailable(format!("{MAX_SUBJECTS} subjects are known, and there is no room for more"))
         })?;
         let known = entry.known.load();
         if let Some(schema) = &known.schema {
-            let is_old = name.version.is_none() && schema.asked.elapsed() >= self.refresh;
-            if is_old && known.failed_lately().is_none() {
+            if self.is_old(route, schema) && known.failed_lately().is_none() {
                 self.refresh_aside(&entry, &name);
             }
             return Ok(Arc::clone(schema));
@@ -153,6 +171,30 @@ impl Registry {
             Ok(Ok(found)) => found.map_err(unavailable),
             Ok(Err(_)) => Err(unavailable("the question broke off".to_owned())),
             Err(_) => Err(unavailable("the registry has not answered in time".to_owned())),
+        }
+    }
+
+    /// Whether there may be a later version, which nobody has asked for of late.
+    #[must_use]
+    pub fn is_old(&self, route: &RouteSchema, schema: &Schema) -> bool {
+        route.version.is_none() && schema.asked.elapsed() >= self.refresh
+    }
+
+    /// The schema as the registry has it now, asked for until `deadline` at most; the one that is known, if it can't be had.
+    pub async fn renewed(
+        self: &Arc<Self>,
+        route: &RouteSchema,
+        topic: &TopicName,
+        known: Arc<Schema>,
+        deadline: Instant,
+    ) -> Arc<Schema> {
+        let name = Name::of(route, topic);
+        let Some(entry) = self.entry(&name) else { return known };
+        let registry = Arc::clone(self);
+        let asking = tokio::spawn(async move { registry.ask_if_old(&entry, &name).await });
+        match tokio::time::timeout_at(deadline.into(), asking).await {
+            Ok(Ok(Some(schema))) => schema,
+            _ => known,
         }
     }
 
@@ -189,26 +231,35 @@ impl Registry {
 
     /// Asks for the latest version again, while the one that is known goes on being used.
     fn refresh_aside(self: &Arc<Self>, entry: &Arc<Entry>, name: &Name) {
+        // Somebody is asking: a flood of events needs no task each.
+        if entry.asking.try_lock().is_err() {
+            return;
+        }
         let (registry, entry, name) = (Arc::clone(self), Arc::clone(entry), name.clone());
-        tokio::spawn(async move {
-            let Ok(_asking) = entry.asking.try_lock() else { return };
-            let known = entry.known.load_full();
-            let is_old =
-                known.schema.as_ref().is_some_and(|schema| schema.asked.elapsed() >= registry.refresh);
-            if is_old && known.failed_lately().is_none() {
-                // What went wrong is noted and logged; the schema that is known stays.
-                let _ = registry.ask(&entry, &name).await;
-            }
-        });
+        tokio::spawn(async move { registry.ask_if_old(&entry, &name).await });
+    }
+
+    /// Asks, unless somebody else has meanwhile, or it has just failed. What goes wrong is noted and logged.
+    async fn ask_if_old(&self, entry: &Entry, name: &Name) -> Option<Arc<Schema>> {
+        let _asking = entry.asking.lock().await;
+        let known = entry.known.load_full();
+        match &known.schema {
+            Some(schema) if schema.asked.elapsed() < self.refresh => Some(Arc::clone(schema)),
+            _ if known.failed_lately().is_some() => None,
+            _ => self.ask(entry, name).await.ok(),
+        }
     }
 
     async fn ask(&self, entry: &Entry, name: &Name) -> Result<Arc<Schema>, String> {
         let known = entry.known.load_full();
         let found = tokio::time::timeout(self.timeout, self.find(name, known.schema.as_deref())).await;
-        let found =
-            found.unwrap_or_else(|_| Err(format!("the registry did not answer within {:?}", self.timeout)));
-        let found =
-            found.and_then(|schema| self.has_room_for(&schema, known.schema.as_deref()).map(|()| schema));
+        let found = found.unwrap_or_else(|_| {
+            Err(Fault::of(format!("the registry did not answer within {:?}", self.timeout)))
+        });
+        let found = found.and_then(|schema| {
+            self.has_room_for(&schema, known.schema.as_deref()).map_err(Fault::of)?;
+            Ok(schema)
+        });
         match found {
             Ok(schema) => {
                 self.metrics.registry_asked(true);
@@ -220,9 +271,11 @@ impl Registry {
                 entry.known.store(Arc::new(Known { schema: Some(Arc::clone(&schema)), failed: None }));
                 Ok(schema)
             }
-            Err(why) => {
+            Err(Fault { why, is_missing }) => {
                 self.metrics.registry_asked(false);
-                let goes_on = known.schema.is_some();
+                // A registry that has lost the subject may give its ID to another schema.
+                let schema = known.schema.clone().filter(|_| !is_missing);
+                let goes_on = schema.is_some();
                 tracing::warn!(
                     subject = name.subject,
                     reason = why,
@@ -230,7 +283,7 @@ impl Registry {
                     "the schema registry does not give a schema that can be used"
                 );
                 let failed = Some((Instant::now(), why.clone()));
-                entry.known.store(Arc::new(Known { failed, ..Known::clone(&known) }));
+                entry.known.store(Arc::new(Known { schema, failed }));
                 Err(why)
             }
         }
@@ -250,11 +303,15 @@ impl Registry {
         }
     }
 
-    async fn find(&self, name: &Name, known: Option<&Schema>) -> Result<Schema, String> {
-        let found = self.client.find(&name.subject, name.version).await.map_err(|error| error.to_string())?;
+    async fn find(&self, name: &Name, known: Option<&Schema>) -> Result<Schema, Fault> {
+        let found = self
+            .client
+            .find(&name.subject, name.version)
+            .await
+            .map_err(|error| Fault { why: error.to_string(), is_missing: error == ClientError::Missing })?;
         if found.kind != Some(name.kind) {
             let kind = found.kind.map_or_else(|| "of a kind of its own".to_owned(), |kind| kind.to_string());
-            return Err(format!("the registry's schema is {kind}, and the route's {}", name.kind));
+            return Err(Fault::of(format!("the registry's schema is {kind}, and the route's {}", name.kind)));
         }
         let (id, version, digest) = (found.id, found.version, digest(&found));
         let octets =
@@ -262,7 +319,7 @@ impl Registry {
         let compiled = match known {
             // Not by its ID: a registry that has lost everything begins to count anew.
             Some(known) if known.digest == digest => Arc::clone(&known.compiled),
-            _ => compile(name, found).await?,
+            _ => compile(name, found).await.map_err(Fault::of)?,
         };
         let url = self.client.url_of(id);
         Ok(Schema { id, version, url, compiled, octets, digest, asked: Instant::now() })

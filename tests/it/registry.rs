@@ -1,6 +1,7 @@
 //! Routes with a schema, at a real schema registry: what is published, what is not, and what happens while it is away.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -229,6 +230,38 @@ fn a_later_version_is_found_and_what_no_longer_fits_is_a_dead_letter() {
             .last()
             .map(|dead| assert_eq!(dead.header("hookbridge_fault_path"), Some("/amount")))
     });
+}
+
+/// What does not fit the schema that was known before a pause may fit the one that there is now.
+#[test]
+fn after_a_pause_nothing_becomes_a_dead_letter_by_an_old_schema() {
+    let registry = Registry::shared();
+    let scene = plan(registry, "format: json").start();
+    let subject = format!("{}-value", scene.topic);
+    registry.register(&subject, "JSON", &json_schema("integer"));
+    send(&scene, "evt_1", "1").assert_received();
+    let asked = Instant::now();
+    let second = registry.register(&subject, "JSON", &json_schema("number"));
+    eventually(SOON, "the answer is old", || (asked.elapsed() > Duration::from_millis(1100)).then_some(()));
+    send(&scene, "evt_2", "1.5").assert_received();
+    assert_eq!(scene.dead_letters().len(), 0);
+    assert!(scene.records().pop().expect("a record").value.starts_with(&prefix(second)));
+}
+
+/// Its ID may be another schema's by now.
+#[test]
+fn a_subject_that_the_registry_has_lost_is_not_used_on() {
+    let registry = Registry::shared();
+    let scene = plan(registry, "format: json").start();
+    let subject = format!("{}-value", scene.topic);
+    registry.register(&subject, "JSON", &json_schema("integer"));
+    send(&scene, "evt_1", "1").assert_received();
+    registry.delete(&subject);
+    eventually(SOON, "the subject is missed", || (send(&scene, "evt_2", "2").status == 503).then_some(()));
+    let again = registry.register(&subject, "JSON", &json_schema("integer"));
+    eventually(SOON, "the subject is found", || (send(&scene, "evt_3", "3").status == 200).then_some(()));
+    let last = scene.records().pop().expect("a record");
+    assert!(last.key == "evt_3" && last.value.starts_with(&prefix(again)), "{last:?}");
 }
 
 #[test]

@@ -118,6 +118,15 @@ impl Registry {
         u32::try_from(id.unwrap_or_else(|| panic!("register {subject}: {answer}"))).expect("an id")
     }
 
+    /// Takes a subject away with all of its versions.
+    pub(crate) fn delete(&self, subject: &str) {
+        for target in [format!("subjects/{subject}"), format!("subjects/{subject}?permanent=true")] {
+            let request = Request { method: "DELETE".to_owned(), ..self.request(&target, "") };
+            let answer = http::send(self.address, &request);
+            assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
+        }
+    }
+
     /// What it must be compatible with from now on, such as `BACKWARD`.
     pub(crate) fn set_compatibility(&self, subject: &str, level: &str) {
         let body = json!({ "compatibility": level }).to_string();
