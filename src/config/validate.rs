@@ -242,9 +242,29 @@ pub(super) fn kafka(
     if kafka.get("bootstrap.servers").is_none_or(|servers| servers.trim().is_empty()) {
         check.missing(path, "bootstrap.servers", "the brokers, such as `kafka:9092`");
     }
+    unused_security(check, path, &kafka);
     kafka
+}
+
+/// Passwords and certificates that librdkafka takes and leaves unused, since the protocol is another.
+fn unused_security(check: &mut Checker<'_>, path: &Path, kafka: &Properties) {
+    let protocol = kafka.get("security.protocol").unwrap_or("plaintext").trim().to_ascii_uppercase();
+    for (prefix, is_used, hint) in [
+        ("sasl.", protocol.starts_with("SASL"), "write `security.protocol: SASL_SSL`, or take them out"),
+        ("ssl.", protocol.ends_with("SSL"), "write `security.protocol: SSL` or `SASL_SSL`, or take them out"),
+    ] {
+        let unused: Vec<&str> = kafka.names().filter(|name| name.starts_with(prefix)).collect();
+        if !unused.is_empty() && !is_used {
+            let message = format!("the protocol is {protocol}, which does not use {}", unused.join(", "));
+            check.warn(path, message, hint);
+        }
+    }
 }
 
 #[cfg(test)]
 #[path = "validate_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "security_tests.rs"]
+mod security_tests;
