@@ -151,8 +151,8 @@ async fn through(
     }
     let records = encode::encode(app, records).await?;
     let dead = dead + records.misfits.len();
-    if let (Some((reason, detail)), true) = (records.misfits.first(), dead == records.addresses().count()) {
-        return Ok(Now::StillDead { reason: reason.as_str(), detail: detail.clone() });
+    if let (Some(misfit), true) = (records.misfits.first(), dead == records.addresses().count()) {
+        return Ok(Now::StillDead { reason: misfit.reason().as_str(), detail: misfit.detail().to_owned() });
     }
     let mut records = records.with_header(REPLAYED_FROM, &kept.origin);
     if on_trust.is_some() {

@@ -22,13 +22,14 @@ use super::Rejection;
 use super::cloudevents::{self, Attributes};
 use super::dead_letter;
 use super::decode;
-use super::extract::{Element, Event, Field, Reason};
-use super::route::{Content, Placed, Routed};
+use super::extract::{Defect, Element, Event, Field};
+use super::route::{Content, Placed, Routed, report_defects};
 use super::schemas::{self, Fitted, Framed};
 use super::several::Several;
 use super::source::Ticket;
 use crate::app::App;
 use crate::config::{CloudEventsMode, KeyFrom};
+use crate::telemetry::metrics::Metrics;
 use crate::topic::TopicName;
 
 /// The `ce_type` of a dead letter whose own type is not known.
@@ -56,10 +57,15 @@ pub struct Records {
     /// Never empty.
     pub(super) records: Several<Record>,
     /// What is wrong with those that became dead letters because they do not fit their schema.
-    pub(super) misfits: Vec<(Reason, String)>,
+    pub(super) misfits: Vec<Defect>,
 }
 
 impl Records {
+    /// Logs and counts what became a dead letter because it does not fit its schema.
+    pub(super) fn report(&self, metrics: &Metrics) {
+        report_defects(metrics, &self.ticket.source.name, self.misfits.iter());
+    }
+
     /// The same with one more header each.
     pub(super) fn with_header(self, key: &str, value: &str) -> Self {
         let Self { ticket, records, misfits } = self;

@@ -74,7 +74,7 @@ impl Event {
 }
 
 /// A genuine request, or an element of a batch, that can't be read as an event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Defect {
     /// Found before the defect was, or the hash of the data.
     pub(super) message_id: Field,

@@ -138,6 +138,7 @@ where
     };
     routed.report(app.metrics());
     let records = encode::encode(app, routed).await?;
+    records.report(app.metrics());
     let acknowledged = produce::produce(app, records).await?;
     Ok(Accepted::Delivered(acknowledged))
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::Rejection;
 use super::extract::{Defect, Reason};
-use super::route::{Content, Placed, report_defects};
+use super::route::{Content, Placed};
 use super::several::Several;
 use super::source::Ticket;
 use crate::app::App;
@@ -56,7 +56,7 @@ pub(super) async fn fit(
     ticket: &Ticket,
     body: &Bytes,
     events: Several<Placed>,
-) -> Result<(Several<Fitted>, Vec<(Reason, String)>), Rejection> {
+) -> Result<(Several<Fitted>, Vec<Defect>), Rejection> {
     let Some(registry) = app.registry() else {
         return Err(Rejection::RegistryUnavailable("no schema registry is set up".to_owned()));
     };
@@ -69,9 +69,7 @@ pub(super) async fn fit(
         Some(schema) => frame(ticket, body, placed, &schema),
         None => Fitted::as_it_is(placed),
     });
-    let misfits: Vec<&Defect> = fitted.as_slice().iter().filter_map(misfit).collect();
-    report_defects(app.metrics(), &ticket.source.name, misfits.iter().copied());
-    let misfits = misfits.into_iter().map(|defect| (defect.reason, defect.detail.clone())).collect();
+    let misfits = fitted.as_slice().iter().filter_map(misfit).cloned().collect();
     Ok((fitted, misfits))
 }
 
