@@ -98,6 +98,11 @@ fn of_one(subject: &str, der: &[u8], now: SystemTime) -> Option<Fault> {
     Some(Fault::new(severity, kind, subject, (message, hint), &[]))
 }
 
+/// The answer to everything: the certificate has been seen, and that is all.
+fn only_looked_at<T>() -> Result<T, Error> {
+    Err(Error::General("only looked at".to_owned()))
+}
+
 /// Keeps the certificate that it is shown, and believes nothing.
 #[derive(Debug, Default)]
 struct Onlooker(Mutex<Option<Vec<u8>>>);
@@ -112,8 +117,8 @@ impl ServerCertVerifier for Onlooker {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.to_vec());
-        // Seen, and that is all: nothing is ever sent over this connection.
-        Err(Error::General("only looked at".to_owned()))
+        // Nothing is ever sent over this connection.
+        only_looked_at()
     }
 
     fn verify_tls12_signature(
@@ -122,7 +127,7 @@ impl ServerCertVerifier for Onlooker {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("only looked at".to_owned()))
+        only_looked_at()
     }
 
     fn verify_tls13_signature(
@@ -131,7 +136,7 @@ impl ServerCertVerifier for Onlooker {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("only looked at".to_owned()))
+        only_looked_at()
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
