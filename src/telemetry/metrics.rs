@@ -1,4 +1,4 @@
-//! Every instrument, in one file.
+//! Every instrument: those of requests and records here, the others in the files beside this one.
 //!
 //! Takes what the stations and librdkafka's callbacks observe. Gives `/metrics` in the Prometheus text format.
 //! Instruments go through the OpenTelemetry API with the names of its semantic conventions, where there is
@@ -8,8 +8,8 @@
 //! Sources: OpenTelemetry semantic conventions for HTTP server and messaging (Kafka) metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
@@ -18,6 +18,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder as _, TextEncoder};
 
 use super::clusters::{ClusterMetrics, of_cluster};
+use super::configuration::Configuration;
 use crate::budget::Budget;
 use crate::kafka::clusters::Cluster;
 use crate::topic::TopicName;
@@ -57,17 +58,7 @@ pub struct Metrics {
     preflight: Arc<[AtomicU64; 2]>,
 }
 
-/// What is known of the configuration that runs.
-#[derive(Debug)]
-struct Configuration {
-    reloads: Counter<u64>,
-    /// Whether the file, as it was read last, is another one, and wrong.
-    failed: AtomicBool,
-    /// When it was read: seconds since 1970.
-    read_at: AtomicU64,
-}
-
-fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+pub(super) fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
     meter.u64_counter(name).with_description(description).build()
 }
 
@@ -259,12 +250,7 @@ impl Metrics {
 
     /// The configuration was read again, and is in place, or is wrong.
     pub(crate) fn configuration_read(&self, in_place: bool) {
-        let outcome = if in_place { "succeeded" } else { "failed" };
-        self.configuration.reloads.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
-        self.configuration.failed.store(!in_place, Ordering::Relaxed);
-        if in_place {
-            self.configuration.read_at.store(now(), Ordering::Relaxed);
-        }
+        self.configuration.read(in_place);
     }
 
     /// A genuine event can't be read, and goes to the dead-letter topic.
@@ -350,40 +336,6 @@ impl NotGenuine {
             skipped: counter("hookbridge.quarantine.skipped", "Refused requests not kept, by reason"),
         }
     }
-}
-
-impl Configuration {
-    /// Read just now, and reported by `meter` whenever it is asked for.
-    fn observed_by(meter: &Meter) -> Arc<Self> {
-        let reloads = counter(
-            meter,
-            "hookbridge.config.reloads",
-            "Readings of the configuration since the start, by outcome",
-        );
-        let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
-        let this = Arc::new(this);
-        let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));
-        meter
-            .u64_observable_gauge("hookbridge.config.reload.failed")
-            .with_description(
-                "1 if the configuration's files are wrong, and what runs is older than they are",
-            )
-            .with_callback(move |observer| {
-                observer.observe(u64::from(of_failure.failed.load(Ordering::Relaxed)), &[]);
-            })
-            .build();
-        meter
-            .u64_observable_gauge("hookbridge.config.last_load.timestamp")
-            .with_description("When the configuration that runs was read, since 1970")
-            .with_unit("s")
-            .with_callback(move |observer| observer.observe(of_time.read_at.load(Ordering::Relaxed), &[]))
-            .build();
-        this
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// One request under observation, to its answer or until its connection breaks.
