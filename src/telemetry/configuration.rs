@@ -21,6 +21,9 @@ pub(super) struct Configuration {
     read_at: AtomicU64,
 }
 
+const SUCCEEDED: &str = "succeeded";
+const FAILED: &str = "failed";
+
 impl Configuration {
     /// Read just now, and reported by `meter` whenever it is asked for.
     pub(super) fn observed_by(meter: &Meter) -> Arc<Self> {
@@ -29,6 +32,9 @@ impl Configuration {
             "hookbridge.config.reloads",
             "Readings of the configuration since the start, by outcome",
         );
+        for outcome in [SUCCEEDED, FAILED] {
+            reloads.add(0, &[KeyValue::new("hookbridge.outcome", outcome)]);
+        }
         let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
         let this = Arc::new(this);
         let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));
@@ -52,7 +58,7 @@ impl Configuration {
 
     /// It was read again, and is in place, or is wrong.
     pub(super) fn read(&self, in_place: bool) {
-        let outcome = if in_place { "succeeded" } else { "failed" };
+        let outcome = if in_place { SUCCEEDED } else { FAILED };
         self.reloads.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
         self.failed.store(!in_place, Ordering::Relaxed);
         if in_place {

@@ -19,7 +19,13 @@ use prometheus::{Encoder as _, TextEncoder};
 
 use super::clusters::{ClusterMetrics, of_cluster};
 use super::configuration::Configuration;
+use super::kafka::KafkaMetrics;
+use super::limits::{self, Connections};
+use super::process;
+use super::repeats::{Mark, Repeats};
+use super::sources::SourceMetrics;
 use crate::budget::Budget;
+use crate::config::Source;
 use crate::kafka::clusters::Cluster;
 use crate::topic::TopicName;
 
@@ -33,6 +39,10 @@ const NO_SOURCE: &str = "none";
 /// What is counted as late.
 const LATE: &str = "Records acknowledged or given up after their request was answered 503";
 
+/// What is counted as repeated.
+const REPEATED: &str = "Records acknowledged whose key is among the last ones that this replica remembers: a lower \
+                        bound of the records that consumers have twice";
+
 /// Every instrument.
 #[derive(Debug)]
 pub struct Metrics {
@@ -42,18 +52,23 @@ pub struct Metrics {
     meter: Meter,
     request_duration: Histogram<f64>,
     active_requests: UpDownCounter<i64>,
-    rejections: Counter<u64>,
+    pub(super) rejections: Counter<u64>,
     sent_messages: Counter<u64>,
     send_duration: Histogram<f64>,
     late_deliveries: Counter<u64>,
-    dead_letters: Counter<u64>,
+    pub(super) repeated: Counter<u64>,
+    repeats: Repeats,
+    pub(super) dead_letters: Counter<u64>,
     dropped: Counter<u64>,
-    not_genuine: NotGenuine,
-    verified: Counter<u64>,
-    empty_batches: Counter<u64>,
+    pub(super) not_genuine: NotGenuine,
+    pub(super) verified: Counter<u64>,
+    pub(super) empty_batches: Counter<u64>,
     handshakes: Counter<u64>,
     schema_registry: Counter<u64>,
     pub(crate) clusters: ClusterMetrics,
+    pub(crate) kafka: KafkaMetrics,
+    pub(crate) connections: Connections,
+    pub(crate) sources: SourceMetrics,
     configuration: Arc<Configuration>,
     preflight: Arc<[AtomicU64; 2]>,
 }
@@ -110,6 +125,7 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
         let meter = provider.meter("hookbridge");
         observe_lost_lines(&meter);
+        process::observe(&meter);
         let clusters = ClusterMetrics::new(&meter);
         let preflight = preflight(&meter);
         Ok(Arc::new(Self {
@@ -131,6 +147,8 @@ impl Metrics {
                 "Time from enqueueing a record to its delivery report",
             ),
             late_deliveries: counter(&meter, "hookbridge.deliveries.late", LATE),
+            repeated: counter(&meter, "hookbridge.deliveries.repeated", REPEATED),
+            repeats: Repeats::new(),
             dead_letters: counter(
                 &meter,
                 "hookbridge.dead_letters",
@@ -164,6 +182,9 @@ impl Metrics {
                 "Requests by which a provider sees who is there, by what became of them",
             ),
             clusters,
+            kafka: KafkaMetrics::new(&meter),
+            connections: Connections::new(&meter),
+            sources: SourceMetrics::new(&meter),
             preflight,
             meter,
             _provider: provider,
@@ -171,27 +192,20 @@ impl Metrics {
         }))
     }
 
-    /// Reports what is taken of `budget`, and whether Kafka is `ready`, whenever they are asked for.
-    pub(crate) fn observe(&self, budget: &Arc<Budget>, ready: impl Fn() -> bool + Send + Sync + 'static) {
-        let (of_requests, of_bytes) = (Arc::clone(budget), Arc::clone(budget));
-        self.meter
-            .u64_observable_gauge("hookbridge.in_flight.requests")
-            .with_description("Requests under way, up to the last delivery report of their records")
-            .with_callback(move |observer| observer.observe(of_requests.requests() as u64, &[]))
-            .build();
-        self.meter
-            .u64_observable_gauge("hookbridge.in_flight.body")
-            .with_description(
-                "Octets of request bodies in memory, with what the records of batches take beside",
-            )
-            .with_unit("By")
-            .with_callback(move |observer| observer.observe(of_bytes.bytes() as u64, &[]))
-            .build();
-        self.meter
-            .u64_observable_gauge("hookbridge.ready")
-            .with_description("1 if /readyz says so")
-            .with_callback(move |observer| observer.observe(u64::from(ready()), &[]))
-            .build();
+    /// Reports what is taken of `budget`, the limits, and whether Kafka is `ready`, whenever they are asked for.
+    pub(crate) fn observe(
+        &self,
+        budget: &Arc<Budget>,
+        max_connections: usize,
+        ready: impl Fn() -> bool + Send + Sync + 'static,
+    ) {
+        limits::observe(&self.meter, budget, max_connections, ready);
+    }
+
+    /// These sources are served from now on, and no others.
+    pub(crate) fn serve(&self, sources: &[Arc<Source>]) {
+        self.sources.serve(sources);
+        self.begin_at_zero(sources);
     }
 
     /// A request has arrived, for the source of that name, if there is one.
@@ -242,10 +256,21 @@ impl Metrics {
         }
     }
 
+    /// What a record of a genuine event is remembered by.
+    pub(crate) fn mark(&self, source: &Arc<str>, key: &[u8]) -> Mark {
+        self.repeats.mark(source, key)
+    }
+
+    /// A record has been acknowledged.
+    pub(crate) fn acknowledged(&self, mark: &Mark) {
+        if self.repeats.is_repeated(mark) {
+            self.repeated.add(1, &[of_source(&mark.source)]);
+        }
+    }
+
     /// A request is genuine, by the key of that name.
     pub(crate) fn verified(&self, source: &Arc<str>, key: &Arc<str>) {
-        let key = KeyValue::new("hookbridge.key", Value::String(Arc::clone(key).into()));
-        self.verified.add(1, &[of_source(source), key]);
+        self.verified.add(1, &[of_source(source), of_key(key)]);
     }
 
     /// The configuration was read again, and is in place, or is wrong.
@@ -303,6 +328,7 @@ impl Metrics {
 
     pub(crate) fn producer_generation(&self, number: u64, cluster: Option<Cluster>) {
         self.clusters.generation(number, cluster);
+        self.kafka.in_place(number, cluster);
     }
 
     /// Everything, in the Prometheus text format (version 0.0.4).
@@ -318,8 +344,8 @@ impl Metrics {
 
 /// What is counted of requests whose signature fails, beside the rejections.
 #[derive(Debug)]
-struct NotGenuine {
-    unverified: Counter<u64>,
+pub(super) struct NotGenuine {
+    pub(super) unverified: Counter<u64>,
     quarantined: Counter<u64>,
     skipped: Counter<u64>,
 }
@@ -347,8 +373,12 @@ pub(crate) struct Watch<'a> {
     arrived: Instant,
 }
 
-fn of_source(source: &Arc<str>) -> KeyValue {
+pub(super) fn of_source(source: &Arc<str>) -> KeyValue {
     KeyValue::new("hookbridge.source", Value::String(Arc::clone(source).into()))
+}
+
+pub(super) fn of_key(key: &Arc<str>) -> KeyValue {
+    KeyValue::new("hookbridge.key", Value::String(Arc::clone(key).into()))
 }
 
 impl Watch<'_> {
