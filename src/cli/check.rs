@@ -170,6 +170,13 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
         show_duration(source.respond_within),
         show_bytes(source.max_body_bytes)
     )?;
+    if let Some(every) = source.expected_every {
+        writeln!(
+            out,
+            "  expected    at least every {}; metrics tell if it is silent for longer",
+            show_duration(every)
+        )?;
+    }
     write_topics(out, source)
 }
 

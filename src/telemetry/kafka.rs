@@ -182,7 +182,9 @@ impl KafkaMetrics {
         let this = self.again();
         meter
             .f64_observable_up_down_counter("hookbridge.kafka.broker.throttle")
-            .with_description("The longest that the broker has asked to wait, for its quotas, in the last minute")
+            .with_description(
+                "The longest that the broker has asked to wait, for its quotas, in the last minute",
+            )
             .with_unit("s")
             .with_callback(move |observer| {
                 this.each_broker(|broker, labels| {
@@ -195,7 +197,9 @@ impl KafkaMetrics {
         let this = self.again();
         meter
             .i64_observable_up_down_counter("hookbridge.kafka.broker.connected")
-            .with_description("1 if there is a connection to the broker. librdkafka has one where it needs one")
+            .with_description(
+                "1 if there is a connection to the broker. librdkafka has one where it needs one",
+            )
             .with_callback(move |observer| {
                 this.each_broker(|broker, labels| {
                     if let Some(connected) = broker.connected {
@@ -214,11 +218,7 @@ impl KafkaMetrics {
                 "Requests that could not be sent, or whose answer could not be received",
                 FAILED,
             ),
-            (
-                "hookbridge.kafka.requests.timed_out",
-                "Requests whose answer did not come in time",
-                TIMED_OUT,
-            ),
+            ("hookbridge.kafka.requests.timed_out", "Requests whose answer did not come in time", TIMED_OUT),
             (
                 "hookbridge.kafka.connections.lost",
                 "Connections to the broker that have ended, whoever ended them",
