@@ -164,6 +164,12 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             "  splits      the list at {split}: an event for each element; an ID of the whole request gets its index"
         )?;
     }
+    write_times(out, source)?;
+    write_topics(out, source)
+}
+
+/// How soon it answers, and how often it should be asked.
+fn write_times(out: &mut String, source: &Source) -> std::fmt::Result {
     writeln!(
         out,
         "  answers     within {}, bodies up to {}",
@@ -177,7 +183,7 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             show_duration(every)
         )?;
     }
-    write_topics(out, source)
+    Ok(())
 }
 
 fn write_topics(out: &mut String, source: &Source) -> std::fmt::Result {
