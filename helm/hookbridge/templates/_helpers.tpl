@@ -1,0 +1,229 @@
+{{/*
+Names, labels, and what other templates ask of the configuration. A helper that gives more than a text gives JSON, to be
+read with fromJson or fromJsonArray.
+*/}}
+
+{{- define "hookbridge.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* At most 50 characters: what is appended (-admin, -check, ...) must fit into 63, too. */}}
+{{- define "hookbridge.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hookbridge.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "hookbridge.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/component: server
+{{- end -}}
+
+{{/* Labels of everything. Takes a list: the root, and labels that stand for one object. */}}
+{{- define "hookbridge.labels" -}}
+{{- $root := index . 0 -}}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/name" (include "hookbridge.name" $root)
+  "app.kubernetes.io/instance" ($root.Release.Name | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/component" "server"
+  "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "app.kubernetes.io/part-of" "hookbridge" -}}
+{{- $given := index . 1 | default dict -}}
+{{- merge dict $given $own $root.Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{/*
+Labels of pods: without the chart's version, or every new chart would replace them. Takes a list: root, component. What the
+selector has can't be altered by values.
+*/}}
+{{- define "hookbridge.podLabels" -}}
+{{- $root := index . 0 -}}
+{{- $fixed := include "hookbridge.hookSelectorLabels" . | fromYaml -}}
+{{- $version := dict "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- merge dict $fixed $root.Values.podLabels $root.Values.commonLabels $version | toYaml -}}
+{{- end -}}
+
+{{/* Annotations, or nothing. Takes a list: the root, annotations of one object, and further ones that win. */}}
+{{- define "hookbridge.annotations" -}}
+{{- $root := index . 0 -}}
+{{- $all := dict -}}
+{{- if gt (len .) 2 -}}{{- $all = merge $all (index . 2) -}}{{- end -}}
+{{- $all = merge $all (index . 1 | default dict) $root.Values.commonAnnotations -}}
+{{- if $all -}}
+annotations:
+{{ toYaml $all | indent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* Name, namespace, labels and annotations. Takes a dict: root, name; and if need be namespace, labels, annotations, with. */}}
+{{- define "hookbridge.metadata" -}}
+{{- $root := .root -}}
+name: {{ .name }}
+namespace: {{ .namespace | default $root.Release.Namespace }}
+labels:
+{{ include "hookbridge.labels" (list $root .labels) | indent 2 }}
+{{- with include "hookbridge.annotations" (list $root (.annotations | default dict) (.with | default dict)) }}
+{{ . }}
+{{- end -}}
+{{- end -}}
+
+{{- define "hookbridge.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "hookbridge.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hookbridge.priorityClassName" -}}
+{{- if .Values.priorityClass.name -}}
+{{- .Values.priorityClass.name -}}
+{{- else if .Values.priorityClass.create -}}
+{{- printf "%s-%s" .Release.Namespace (include "hookbridge.fullname" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hookbridge.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{- printf "%s@%s" .repository .digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag | toString) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The configuration as it is mounted, as JSON: the values', and what the chart says where they say nothing. */}}
+{{- define "hookbridge.config" -}}
+{{- $config := deepCopy (.Values.config | default dict) -}}
+{{- $server := $config.server | default dict -}}
+{{- if not $server.shutdown_delay -}}
+{{- $server = set $server "shutdown_delay" "5s" -}}
+{{- end -}}
+{{- set $config "server" $server | toJson -}}
+{{- end -}}
+
+{{/* What hookbridge reads at its start alone (src/reload/fixed.rs). The largest bodies count: the producer is made for them. */}}
+{{- define "hookbridge.fixed" -}}
+{{- $config := include "hookbridge.config" . | fromJson -}}
+{{- $bodies := list -}}
+{{- range $name, $source := $config.sources -}}
+{{- $bodies = append $bodies (($source | default dict).max_body_bytes | default "" | toString) -}}
+{{- end -}}
+{{- dict
+  "server" (omit $config.server "body_timeout")
+  "admin" $config.admin
+  "kafka" $config.kafka
+  "schema_registry" $config.schema_registry
+  "bodies" ($bodies | uniq | sortAlpha) | toJson -}}
+{{- end -}}
+
+{{/* A duration of the configuration (`4.5s`, `250ms`, `5m`, `1h`) in seconds. */}}
+{{- define "hookbridge.seconds" -}}
+{{- $text := . | toString | trim -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?" $text -}}
+{{- $unit := trimPrefix $number $text | trim -}}
+{{- $factors := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 -}}
+{{- if or (not $number) (not (hasKey $factors $unit)) -}}
+{{- fail (printf "hookbridge: `%s` is not a duration; write a number and a unit, such as `4.5s`, `250ms`, `5m`" $text) -}}
+{{- end -}}
+{{- mulf (float64 $number) (get $factors $unit) -}}
+{{- end -}}
+
+{{/* Whether the kubelet can sleep before it stops a container. */}}
+{{- define "hookbridge.preStop" -}}
+{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}
+{{- .Values.preStopSleepSeconds | int -}}
+{{- else -}}
+0
+{{- end -}}
+{{- end -}}
+
+{{/* How long a pod may take to end, in seconds, at the least: everything before it, and 5 s for the last of it. */}}
+{{- define "hookbridge.gracePeriod" -}}
+{{- $server := (include "hookbridge.config" . | fromJson).server -}}
+{{- $delay := include "hookbridge.seconds" $server.shutdown_delay | float64 -}}
+{{- $grace := include "hookbridge.seconds" ($server.shutdown_grace | default "25s") | float64 -}}
+{{- add (include "hookbridge.preStop" . | int) (addf $delay $grace | ceil | int) 5 -}}
+{{- end -}}
+
+{{/* The port of an address such as `0.0.0.0:8080` or `[::]:8080`. */}}
+{{- define "hookbridge.port" -}}
+{{- regexFind "[0-9]+$" (. | toString) -}}
+{{- end -}}
+
+{{- define "hookbridge.httpPort" -}}
+{{- $server := .Values.config.server | default dict -}}
+{{- include "hookbridge.port" ($server.listen | default "0.0.0.0:8080") -}}
+{{- end -}}
+
+{{- define "hookbridge.adminPort" -}}
+{{- $admin := .Values.config.admin | default dict -}}
+{{- include "hookbridge.port" ($admin.listen | default "0.0.0.0:9090") -}}
+{{- end -}}
+
+{{/* The sources that are served, by name, as JSON. */}}
+{{- define "hookbridge.sources" -}}
+{{- $served := dict -}}
+{{- range $name, $source := .Values.config.sources -}}
+{{- $source = $source | default dict -}}
+{{- if ne (toString $source.enabled) "false" -}}
+{{- $_ := set $served $name $source -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $served -}}
+{{- end -}}
+
+{{/* The paths of the sources, as JSON. */}}
+{{- define "hookbridge.paths" -}}
+{{- $paths := list -}}
+{{- range $name, $source := include "hookbridge.sources" . | fromJson -}}
+{{- $paths = append $paths ($source.path | default (printf "/webhooks/%s" $name)) -}}
+{{- end -}}
+{{- $paths | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{/*
+The presets whose provider serves its keys by URL: nobody else can sign for them, and hookbridge asks for the keys over the
+internet. A test compares this with config/providers/.
+*/}}
+{{- define "hookbridge.presetsWithServedKeys" -}}
+aws-sns ebay paypal plaid
+{{- end -}}
+
+{{/* The ports of URLs or of `host:port`s, as JSON. Takes a list of texts, each of which may hold several behind commas. */}}
+{{- define "hookbridge.portsOf" -}}
+{{- $ports := list -}}
+{{- range . -}}
+{{- range splitList "," (toString .) -}}
+{{- $text := trim . -}}
+{{- if $text -}}
+{{- $scheme := regexFind "^[a-zA-Z_]+://" $text | lower -}}
+{{- $authority := $text | replace (regexFind "^[a-zA-Z_]+://" $text) "" | splitList "/" | first -}}
+{{- $port := regexFind ":[0-9]+$" $authority | trimPrefix ":" -}}
+{{- if not $port -}}
+{{- $port = get (dict "http://" "80" "https://" "443") $scheme | default "9092" -}}
+{{- end -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end -}}
+
+{{/* Where the brokers are first asked for, as JSON: of Kafka, and of the standby. */}}
+{{- define "hookbridge.bootstrap" -}}
+{{- $kafka := .Values.config.kafka | default dict -}}
+{{- $standby := ($kafka.standby | default dict).properties | default dict -}}
+{{- $servers := list -}}
+{{- range list $kafka $standby -}}
+{{- with get . "bootstrap.servers" | default (get . "metadata.broker.list") -}}{{- $servers = append $servers . -}}{{- end -}}
+{{- end -}}
+{{- toJson $servers -}}
+{{- end -}}
