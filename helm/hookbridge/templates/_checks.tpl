@@ -47,6 +47,17 @@ passes over it, as over every `fail`.
 
 {{- define "hookbridge.checks.references" -}}
 {{- $faults := list -}}
+{{- range $name, $entry := .Values.secrets -}}
+{{- if ne (len (omit $entry "items" "optional")) 1 -}}
+{{- $faults = append $faults (printf "secrets.%s: give one of existingSecret, externalSecret and csi" $name) -}}
+{{- else if and $entry.csi (or $entry.items $entry.optional) -}}
+{{- $faults = append $faults (printf "secrets.%s: what a CSI volume has says its SecretProviderClass; leave out items and optional" $name) -}}
+{{- else if and $entry.csi $entry.csi.secretProviderClass (or $entry.csi.provider $entry.csi.parameters) -}}
+{{- $faults = append $faults (printf "secrets.%s.csi: give a secretProviderClass that is there, or provider and parameters for one that is made" $name) -}}
+{{- else if and $entry.externalSecret (not $entry.externalSecret.data) (not $entry.externalSecret.dataFrom) -}}
+{{- $faults = append $faults (printf "secrets.%s.externalSecret: give data or dataFrom" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- $mounts := dict -}}
 {{- range include "hookbridge.mounts" . | fromJsonArray -}}
 {{- $paths := list -}}

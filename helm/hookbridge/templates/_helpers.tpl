@@ -189,12 +189,14 @@ labels:
 {{- $paths | uniq | sortAlpha | toJson -}}
 {{- end -}}
 
-{{/*
-The presets whose provider serves its keys by URL: nobody else can sign for them, and hookbridge asks for the keys over the
-internet. A test compares this with config/providers/.
-*/}}
+{{/* Presets whose provider serves its keys by URL, so that hookbridge asks for them over the internet. A test compares it. */}}
 {{- define "hookbridge.presetsWithServedKeys" -}}
 aws-sns ebay paypal plaid
+{{- end -}}
+
+{{/* Presets for which nobody but the provider can sign, since its key is private. A test compares it. */}}
+{{- define "hookbridge.presetsWithPrivateKeys" -}}
+aws-sns discord ebay paypal plaid sendgrid telnyx wechat-pay
 {{- end -}}
 
 {{/* The ports of URLs or of `host:port`s, as JSON. Takes a list of texts, each of which may hold several behind commas. */}}

@@ -142,7 +142,7 @@ Takes that part, whatever it is.
 {{/* The secret that `helm test` signs with, as JSON: source, provider, name, key. Empty if there is none. */}}
 {{- define "hookbridge.testSource" -}}
 {{- $found := dict -}}
-{{- $served := splitList " " (include "hookbridge.presetsWithServedKeys" .) -}}
+{{- $private := splitList " " (include "hookbridge.presetsWithPrivateKeys" .) -}}
 {{- range $name, $source := include "hookbridge.sources" . | fromJson -}}
 {{- if and (not $found) (or (eq $.Values.test.source $name) (not $.Values.test.source)) -}}
 {{- $provider := $.Values.test.provider | default $source.provider -}}
@@ -152,7 +152,7 @@ Takes that part, whatever it is.
 {{- end -}}
 {{- /* A signature over the public URL can't be made for another one, and one over parameters not without them. */ -}}
 {{- $signs := and (kindIs "string" $provider) (not $source.public_url) (not $source.parameters) -}}
-{{- if $signs -}}{{- $signs = not (has $provider $served) -}}{{- end -}}
+{{- if $signs -}}{{- $signs = not (has $provider $private) -}}{{- end -}}
 {{- if and $secret $signs -}}
 {{- $path := $source.path | default (printf "/webhooks/%s" $name) -}}
 {{- $found = dict "source" $name "path" $path "provider" $provider "name" $secret.name "key" $secret.key -}}
