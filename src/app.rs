@@ -29,6 +29,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     fetcher: Arc<Fetcher>,
     registry: Option<Arc<Registry>>,
+    leaving: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -77,8 +78,8 @@ impl App {
         let registry = registry.map(|registry| Registry::new(registry, Arc::clone(&metrics)));
         let registry = registry.transpose().map_err(SetUpError::Registry)?;
         let sources = ArcSwap::from_pointee(by_path(config.sources.iter().cloned()));
-        let draining = AtomicBool::new(false);
-        let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, registry, draining });
+        let (leaving, draining) = (AtomicBool::new(false), AtomicBool::new(false));
+        let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, registry, leaving, draining });
         let observed = Arc::downgrade(&app);
         app.metrics.observe(&app.budget, move || observed.upgrade().is_some_and(|app| app.is_ready()));
         Ok(app)
@@ -141,6 +142,18 @@ impl App {
         self.registry.as_ref()
     }
 
+    /// From now on no load balancer should send requests here; those that come are taken, and their connections are not
+    /// kept.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the end has begun.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     /// From now on new requests are refused.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -155,6 +168,6 @@ impl App {
     /// Whether a load balancer should send requests here.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.is_draining() && self.producer.health().is_ready()
+        !self.is_leaving() && self.producer.health().is_ready()
     }
 }

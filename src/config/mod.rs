@@ -188,7 +188,9 @@ pub struct Server {
     pub max_in_flight_bytes: usize,
     /// For a request's head.
     pub header_timeout: Duration,
-    /// For everything under way, after the signal to end.
+    /// After SIGTERM, how long requests are still taken.
+    pub shutdown_delay: Duration,
+    /// For everything under way, after that.
     pub shutdown_grace: Duration,
 }
 

@@ -67,8 +67,11 @@ pub struct RawServer {
     /// How long a client may take to send a request's body, in all. It must be shorter than every
     /// source's `respond_within`. Default: four fifths of the source's `respond_within`.
     pub body_timeout: Option<RawDuration>,
-    /// After SIGTERM, how long requests and deliveries under way may take to end. Longer than every
-    /// source's `respond_within`, shorter than the pod's `terminationGracePeriodSeconds`. Default: 25s.
+    /// After SIGTERM, how long requests are still taken: as long as load balancers may need to notice that `/readyz` says
+    /// 503. Each answer closes its connection. At most 10m. Default: 3s. Ctrl-C does not wait for it.
+    pub shutdown_delay: Option<RawDuration>,
+    /// After `shutdown_delay`, how long requests and deliveries under way may take to end. Longer than every
+    /// source's `respond_within`; with `shutdown_delay` shorter than the pod's `terminationGracePeriodSeconds`. Default: 25s.
     pub shutdown_grace: Option<RawDuration>,
 }
 

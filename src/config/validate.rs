@@ -17,6 +17,10 @@ use super::{Config, Invalid, Server, Source, registry, secret, standby, topics, 
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
 use crate::topic::TopicName;
 
+/// Within it kube-proxies and most load balancers have noticed, and with the grace it fits into a pod's 30 s.
+const DEFAULT_SHUTDOWN_DELAY: Duration = Duration::from_secs(3);
+/// Longer than any load balancer is known to take.
+const MAX_SHUTDOWN_DELAY: Duration = Duration::from_secs(600);
 /// Kubernetes gives a pod 30 s by default; this leaves it time to go.
 const DEFAULT_SHUTDOWN_GRACE: Duration = Duration::from_secs(25);
 /// The head of a webhook comes in one packet.
@@ -171,6 +175,7 @@ fn server(check: &mut Checker<'_>, raw: &RawServer) -> Option<Server> {
         max_in_flight_requests: raw.max_in_flight_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
         max_in_flight_bytes: raw.max_in_flight_bytes.map_or(DEFAULT_MAX_BYTES, |bytes| bytes.0),
         header_timeout: raw.header_timeout.map_or(DEFAULT_HEADER_TIMEOUT, |duration| duration.0),
+        shutdown_delay: raw.shutdown_delay.map_or(DEFAULT_SHUTDOWN_DELAY, |duration| duration.0),
         shutdown_grace: raw.shutdown_grace.map_or(DEFAULT_SHUTDOWN_GRACE, |duration| duration.0),
     };
     if server.max_in_flight_requests > MAX_MAX_REQUESTS {
@@ -178,6 +183,9 @@ fn server(check: &mut Checker<'_>, raw: &RawServer) -> Option<Server> {
     }
     if server.max_in_flight_bytes > MAX_MAX_BYTES {
         check.error(&path.key("max_in_flight_bytes"), "must be 1GiB at most");
+    }
+    if server.shutdown_delay > MAX_SHUTDOWN_DELAY {
+        check.error(&path.key("shutdown_delay"), "must be 10m at most");
     }
     for (key, zero) in [
         ("max_connections", server.max_connections == 0),

@@ -64,7 +64,7 @@ fn answer(app: &App, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     }
     match request.uri().path() {
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
-        "/readyz" => match (app.is_draining(), app.is_ready()) {
+        "/readyz" => match (app.is_leaving(), app.is_ready()) {
             (true, _) => text(StatusCode::SERVICE_UNAVAILABLE, "not ready: shutting down\n".to_owned()),
             (_, true) => text(StatusCode::OK, "ok\n".to_owned()),
             (_, false) => {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::Version;
+use http::header::CONNECTION;
+use http::{HeaderValue, Version};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -81,7 +82,12 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
         let running = activity.begin(request.version());
         let app = Arc::clone(&app);
         async move {
-            let response = pipeline::handle(&app, request).await;
+            let is_http1 = request.version() < Version::HTTP_2;
+            let mut response = pipeline::handle(&app, request).await;
+            if is_http1 && app.is_leaving() {
+                // Closed by the answer, not between two requests, where the sender's next one might be under way.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(running);
             Ok::<_, Infallible>(response)
         }
@@ -113,7 +119,9 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
                 if patience.is_head_late(now) || (closing && patience.is_close_late(now)) {
                     return;
                 }
-                if !closing && patience.is_idle_too_long(now) {
+                // An HTTP/2 client is told to go; what it has sent before it knows is still answered.
+                let goes_away = app.is_leaving() && activity.is_http2();
+                if !closing && (goes_away || patience.is_idle_too_long(now)) {
                     connection.as_mut().graceful_shutdown();
                     closing = true;
                     patience.begin_to_close();

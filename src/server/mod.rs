@@ -1,7 +1,7 @@
 //! The edge: sockets in, requests to the path, answers out; health and metrics beside it; and the end.
 //!
 //! Takes a [`Config`] and an [`App`]. Runs until a signal, then ends in the order that loses nothing: not
-//! ready, stop accepting, finish what is under way, flush.
+//! ready, go on until whoever sends requests here has noticed, stop accepting, finish what is under way, flush.
 
 pub mod admin;
 pub mod connection;
@@ -11,7 +11,7 @@ pub mod shutdown;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
@@ -102,14 +102,26 @@ pub async fn serve(config: &Config, app: Arc<App>, bound: Bound) -> Result<Ended
         // go on looking alive.
         _ = &mut public => return Err(ServeError::ListenerEnded),
     };
-    let deadline = Instant::now() + config.server.shutdown_grace;
-    tracing::info!(%reason, grace = ?config.server.shutdown_grace, "shutting down");
-    app.drain();
-    shutdown.begin();
-    let ended = tokio::select! {
-        () = finish(public, Arc::clone(&app), deadline) => Ended::InOrder,
+    // Nobody who presses Ctrl-C has a load balancer in front.
+    let delay = if reason == Reason::Terminate { config.server.shutdown_delay } else { Duration::ZERO };
+    let grace = config.server.shutdown_grace;
+    tracing::info!(%reason, ?delay, ?grace, "shutting down");
+    app.leave();
+    let again = tokio::select! {
+        () = tokio::time::sleep(delay) => None,
         // Whoever asks twice does not want to wait.
-        reason = shutdown.requested() => Ended::AtOnce(reason),
+        reason = shutdown.requested() => Some(reason),
+    };
+    let ended = match again {
+        Some(reason) => Ended::AtOnce(reason),
+        None => {
+            app.drain();
+            shutdown.begin();
+            tokio::select! {
+                () = finish(public, Arc::clone(&app), Instant::now() + grace) => Ended::InOrder,
+                reason = shutdown.requested() => Ended::AtOnce(reason),
+            }
+        }
     };
     admin.abort();
     match ended {

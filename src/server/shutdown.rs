@@ -42,7 +42,7 @@ pub struct Shutdown {
     begun: watch::Sender<bool>,
 }
 
-/// Tells when the end has begun.
+/// Tells when connections are to be closed.
 #[derive(Debug, Clone)]
 pub struct Watch(watch::Receiver<bool>);
 
@@ -67,7 +67,7 @@ impl Shutdown {
         }
     }
 
-    /// Tells everybody who watches.
+    /// Tells everybody who watches that connections are to be closed.
     pub fn begin(&self) {
         self.begun.send_replace(true);
     }
@@ -80,7 +80,7 @@ impl Shutdown {
 }
 
 impl Watch {
-    /// Waits until the end has begun.
+    /// Waits until connections are to be closed.
     pub async fn begun(&mut self) {
         // Without a sender the process is past its end.
         let _ = self.0.wait_for(|begun| *begun).await;

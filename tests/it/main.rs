@@ -41,6 +41,7 @@ mod registry;
 mod registry_faults;
 mod registry_routes;
 mod reload;
+mod rolling;
 mod schema_files;
 mod shadow;
 mod shutdown;

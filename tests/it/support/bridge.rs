@@ -247,7 +247,8 @@ impl Drop for Bridge {
         }
         if !self.ended {
             if self.is_running() {
-                self.signal("TERM");
+                // In the same order as SIGTERM, without `shutdown_delay`.
+                self.signal("INT");
             }
             let deadline = Instant::now() + END_WITHIN;
             let status = loop {

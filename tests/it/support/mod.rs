@@ -2,6 +2,7 @@
 //! signers that share nothing with `src/`.
 
 pub(crate) mod asyncapi;
+pub(crate) mod balancer;
 pub(crate) mod bridge;
 pub(crate) mod captured;
 pub(crate) mod command;
