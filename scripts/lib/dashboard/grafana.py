@@ -138,7 +138,7 @@ def table(title, description, keys, columns, width=12, height=7, sort=None):
 
 
 def variable(name, label, query, all_value, description):
-    """A choice among a label's values; several, or all."""
+    """A choice among a label's values; several, or all: `all_value`, or None for those that are offered."""
     return {
         "type": "query",
         "name": name,

@@ -18,6 +18,7 @@ from grafana import BLUE, GREEN, ORANGE, RED, YELLOW, bands, dashboard, event, l
 ALL = 'namespace=~"$namespace",job=~"$job"'
 OF_SOURCE = f'{ALL},hookbridge_source=~"$source"'
 SCOPE = 'otel_scope_name="hookbridge"'
+PROCESS = f"{ALL},{SCOPE}"
 RATE = "[$__rate_interval]"
 RANGE = "[$__range]"
 
@@ -192,7 +193,7 @@ def kafka():
               [target(f'topk(12, {per_second(SENT, f"{ALL},{SCOPE},error_type={chr(34)}{chr(34)}", " by (messaging_destination_name)")})',
                       "{{messaging_destination_name}}")], "cps", stacked=True),
         lines("Not acknowledged, by topic and reason", "Records that Kafka did not take. Their requests were answered 503, or 500.",
-              [target(f'{per_second(SENT, f"{ALL},{SCOPE},error_type!={chr(34)}{chr(34)}", " by (messaging_destination_name, error_type)")} or vector(0)',
+              [target(f'{per_second(SENT, f"{ALL},{SCOPE},error_type!={chr(34)}{chr(34)}", " by (messaging_destination_name, error_type)")} {NONE}',
                       "{{messaging_destination_name}} {{error_type}}")], "cps", stacked=True),
         lines("Late deliveries", "Records whose end came after their request was answered 503: acknowledged ones come a second time.",
               [target(f"{per_second('hookbridge_deliveries_late_total', ALL, ' by (hookbridge_outcome)')} {NONE}",
@@ -257,7 +258,7 @@ def shedding():
 
 
 def cost():
-    cpu = per_second("process_cpu_time_seconds_total", ALL)
+    cpu = per_second("process_cpu_time_seconds_total", PROCESS)
     accepted = f"({per_second(REQUESTS, f'{OF_SOURCE},{ACCEPTED}')} > 0)"
     size = "http_server_request_body_size_bytes"
     return [
@@ -278,12 +279,12 @@ def process():
         {per_second('hookbridge_logs_lost_total', ALL)} or vector(0)"""
     return [
         lines("CPU", "Cores in use, by replica.",
-              [target(per_second("process_cpu_time_seconds_total", ALL, BY_REPLICA), REPLICA)], "short", width=6),
+              [target(per_second("process_cpu_time_seconds_total", PROCESS, BY_REPLICA), REPLICA)], "short", width=6),
         lines("Memory", "Resident, by replica (HookbridgeMemoryNearLimit: 90 % of the pod's limit).",
-              [target(f"sum{BY_REPLICA} (process_memory_usage_bytes{{{ALL}}})", REPLICA)], "bytes", width=6),
+              [target(f"sum{BY_REPLICA} (process_memory_usage_bytes{{{PROCESS}}})", REPLICA)], "bytes", width=6),
         lines("Descriptors and threads", "Open descriptors (a connection is one), and threads, by replica.",
-              [target(f"sum{BY_REPLICA} (process_unix_file_descriptor_count{{{ALL}}})", f"descriptors {REPLICA}"),
-               target(f"sum{BY_REPLICA} (process_thread_count{{{ALL}}})", f"threads {REPLICA}")], "short", width=6),
+              [target(f"sum{BY_REPLICA} (process_unix_file_descriptor_count{{{PROCESS}}})", f"descriptors {REPLICA}"),
+               target(f"sum{BY_REPLICA} (process_thread_count{{{PROCESS}}})", f"threads {REPLICA}")], "short", width=6),
         lines("Lost telemetry", "Lines of the log, and what should have been exported, that nobody took fast enough. No event is lost "
               "by that.",
               [target(lost, "lines of the log"),
@@ -292,7 +293,7 @@ def process():
         table("Replicas", "Version, time since the start, and since the configuration was read. Failed: its files are wrong, and an "
               "older one runs (HookbridgeConfigReloadFailed).",
               [("instance", "replica"), ("pod", "pod")],
-              [("up for", f"max{BY_REPLICA} (process_uptime_seconds{{{ALL}}})", "s", None),
+              [("up for", f"max{BY_REPLICA} (process_uptime_seconds{{{PROCESS}}})", "s", None),
                ("configured for", f"time() - max{BY_REPLICA} (hookbridge_config_last_load_timestamp_seconds{{{ALL}}})", "s", None),
                ("failed", f"max{BY_REPLICA} (hookbridge_config_reload_failed{{{ALL}}})", "short", steps(GREEN, (1, RED))),
                ("producers", f"max{BY_REPLICA} (hookbridge_producer_generation{{{ALL}}})", "short", None)], width=16, height=6),
@@ -308,7 +309,7 @@ def build():
         "Webhooks into Kafka: is it fine, which provider fails since when and why, and what does it cost. docs/runbook.md has a "
         "section for each alert.",
         [variable("namespace", "Namespace", "label_values(hookbridge_ready, namespace)", ".*", "Kubernetes namespaces"),
-         variable("job", "Job", 'label_values(hookbridge_ready{namespace=~"$namespace"}, job)', ".+", "Releases of hookbridge"),
+         variable("job", "Job", 'label_values(hookbridge_ready{namespace=~"$namespace"}, job)', None, "Releases of hookbridge"),
          variable("source", "Source", f"label_values(hookbridge_source_info{{{ALL}}}, hookbridge_source)", ".+",
                   "Sources, by their names in the configuration")],
         [event("Configuration read", f"changes(hookbridge_config_last_load_timestamp_seconds{{{ALL}}}[1m]) > 0",
