@@ -120,6 +120,9 @@ fn of_configuration() -> Map<String, Value> {
     for (name, definition) in object(definitions.clone()) {
         made.insert(format!("config.{name}"), plain(definition, &definitions));
     }
+    // One file of values takes a source out of another by `null`.
+    let sources = &mut made["config.Configuration"]["properties"]["sources"]["additionalProperties"];
+    *sources = json!({ "if": { "type": "null" }, "then": {}, "else": sources.take() });
     // The configuration says so, too, but only once it is read; values of a release are kept in the cluster.
     for at in ["/config.Kafka/properties", "/config.Standby/properties/properties/properties"] {
         let mut all = Value::Object(std::mem::take(&mut made));

@@ -125,6 +125,15 @@ passes over it, as over every `fail`.
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- if $limit -}}
+{{- /* Bodies are in memory once as they came, and once more in Kafka's queue; docs/operations.md has the whole account. */ -}}
+{{- $bodies := (.Values.config.server | default dict).max_in_flight_bytes | default "128MiB" -}}
+{{- $least := add (mul 2 (include "hookbridge.octets" $bodies | int64)) 67108864 -}}
+{{- if lt (include "hookbridge.octets" $limit | int64) $least -}}
+{{- $faults = append $faults (printf "resources.limits.memory: %v is less than 64Mi and twice config.server.max_in_flight_bytes, %v; give more, or lower that" $limit $bodies) -}}
+{{- end -}}
+{{- end -}}
 {{- $rolling := .Values.updateStrategy.rollingUpdate | default dict -}}
 {{- $zero := list "0" "0%" -}}
 {{- if and (eq .Values.updateStrategy.type "RollingUpdate") (has (toString $rolling.maxSurge) $zero) (has (toString $rolling.maxUnavailable) $zero) -}}
@@ -208,7 +217,7 @@ passes over it, as over every `fail`.
 {{- if and .standbyCluster (eq .standbyCluster .cluster) (eq (.standbyNamespace | default .namespace) .namespace) -}}
 {{- $faults = append $faults "strimzi.standbyCluster: it is the same as strimzi.cluster" -}}
 {{- end -}}
-{{- if and .user.enabled (not .user.acls) (include "hookbridge.topics" $ | fromJson).unbounded -}}
+{{- if and .user.enabled .user.authorization (not .user.acls) (include "hookbridge.topics" $ | fromJson).unbounded -}}
 {{- $faults = append $faults "strimzi.user: a topic of config begins with `{type}`, so no prefix says which topics may be written; give the topic a prefix, or say it in strimzi.user.acls" -}}
 {{- end -}}
 {{- end -}}

@@ -73,6 +73,18 @@ labels:
 {{- end -}}
 {{- end -}}
 
+{{/*
+The version of an API that an operator brings: the usual one, unless the cluster has the other one alone. Takes a list: root,
+group, the other, the usual.
+*/}}
+{{- define "hookbridge.apiVersion" -}}
+{{- $root := index . 0 -}}
+{{- $other := printf "%s/%s" (index . 1) (index . 2) -}}
+{{- $usual := printf "%s/%s" (index . 1) (index . 3) -}}
+{{- $versions := $root.Capabilities.APIVersions -}}
+{{- ternary $other $usual (and ($versions.Has $other) (not ($versions.Has $usual))) -}}
+{{- end -}}
+
 {{- define "hookbridge.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "hookbridge.fullname" .) .Values.serviceAccount.name -}}
@@ -102,6 +114,10 @@ labels:
 {{/* The configuration as it is mounted, as JSON: the values', and what the chart says where they say nothing. */}}
 {{- define "hookbridge.config" -}}
 {{- $config := deepCopy (.Values.config | default dict) -}}
+{{- /* One file of values takes a source out of another by `null`. */ -}}
+{{- range $name, $source := $config.sources -}}
+{{- if kindIs "invalid" $source -}}{{- $_ := unset $config.sources $name -}}{{- end -}}
+{{- end -}}
 {{- $server := $config.server | default dict -}}
 {{- if not $server.shutdown_delay -}}
 {{- $server = set $server "shutdown_delay" "5s" -}}
@@ -114,7 +130,7 @@ labels:
 {{- $config := include "hookbridge.config" . | fromJson -}}
 {{- $bodies := list -}}
 {{- range $name, $source := $config.sources -}}
-{{- $bodies = append $bodies (($source | default dict).max_body_bytes | default "" | toString) -}}
+{{- $bodies = append $bodies ($source.max_body_bytes | default "" | toString) -}}
 {{- end -}}
 {{- dict
   "server" (omit $config.server "body_timeout")
@@ -134,6 +150,15 @@ labels:
 {{- fail (printf "hookbridge: `%s` is not a duration; write a number and a unit, such as `4.5s`, `250ms`, `5m`" $text) -}}
 {{- end -}}
 {{- mulf (float64 $number) (get $factors $unit) -}}
+{{- end -}}
+
+{{/* A size, of Kubernetes or of the configuration (`768Mi`, `128MiB`, `1e9`, 65536), in octets. */}}
+{{- define "hookbridge.octets" -}}
+{{- $text := . | toString | trim -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?(e[0-9]+)?" $text -}}
+{{- $unit := trimPrefix $number $text | trim | trimSuffix "B" | lower -}}
+{{- $factors := dict "" 1 "k" 1000 "m" 1000000 "g" 1000000000 "ki" 1024 "mi" 1048576 "gi" 1073741824 "ti" 1099511627776 "t" 1000000000000 -}}
+{{- mulf (float64 $number) (get $factors $unit | default 1) | int64 -}}
 {{- end -}}
 
 {{/* Whether the kubelet can sleep before it stops a container. */}}
@@ -171,8 +196,7 @@ labels:
 {{/* The sources that are served, by name, as JSON. */}}
 {{- define "hookbridge.sources" -}}
 {{- $served := dict -}}
-{{- range $name, $source := .Values.config.sources -}}
-{{- $source = $source | default dict -}}
+{{- range $name, $source := (include "hookbridge.config" . | fromJson).sources -}}
 {{- if ne (toString $source.enabled) "false" -}}
 {{- $_ := set $served $name $source -}}
 {{- end -}}
@@ -229,3 +253,22 @@ aws-sns discord ebay paypal plaid sendgrid telnyx wechat-pay
 {{- end -}}
 {{- toJson $servers -}}
 {{- end -}}
+
+{{/* What both kinds of monitor say of scraping. */}}
+{{- define "hookbridge.scrape" -}}
+path: /metrics
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+{{ toYaml . | indent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+{{ toYaml . | indent 2 }}
+{{- end }}
+{{- end }}

@@ -68,3 +68,16 @@ one of those begins with nothing.
 {{- end -}}
 {{- $legal -}}
 {{- end -}}
+
+{{/* The Kafkas of Strimzi, as JSON: cluster, namespace, and what names of topics begin with, where two share a namespace. */}}
+{{- define "hookbridge.strimziClusters" -}}
+{{- $strimzi := .Values.strimzi -}}
+{{- $namespace := $strimzi.namespace | default .Release.Namespace -}}
+{{- $clusters := list (dict "cluster" $strimzi.cluster "namespace" $namespace "prefix" "" "suffix" "") -}}
+{{- if $strimzi.standbyCluster -}}
+{{- $other := $strimzi.standbyNamespace | default $namespace -}}
+{{- $shared := eq $other $namespace -}}
+{{- $clusters = append $clusters (dict "cluster" $strimzi.standbyCluster "namespace" $other "prefix" (ternary (printf "%s." $strimzi.standbyCluster) "" $shared) "suffix" (ternary "-standby" "" $shared)) -}}
+{{- end -}}
+{{- toJson $clusters -}}
+{{- end -}}
