@@ -230,8 +230,8 @@ passes over it, as over every `fail`.
 {{- if and .enabled .source -}}
 {{- if not (hasKey (include "hookbridge.sources" $ | fromJson) .source) -}}
 {{- $faults = append $faults (printf "test.source: there is no source `%s` that is enabled" .source) -}}
-{{- else if not (include "hookbridge.testSource" $ | fromJson) -}}
-{{- $faults = append $faults (printf "test.source: it can't be told how to sign for `%s`; give test.provider and test.secretKeyRef, or turn test.enabled off" .source) -}}
+{{- else if not (include "hookbridge.testSource" $) -}}
+{{- $faults = append $faults (printf "test.source: only the provider can sign for `%s`, since it has the private key; name another source, or turn test.enabled off" .source) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

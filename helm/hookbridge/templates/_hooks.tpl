@@ -40,3 +40,28 @@ resources:
   requests: { cpu: 50m, memory: 64Mi }
   limits: { memory: 256Mi }
 {{- end -}}
+
+{{/* What a hook's container has of the configuration and of the secrets: what hookbridge itself has. */}}
+{{- define "hookbridge.hookFiles" -}}
+{{- with .Values.extraEnv -}}
+env:
+{{ toYaml . | indent 2 }}
+{{ end -}}
+{{- with .Values.extraEnvFrom -}}
+envFrom:
+{{ toYaml . | indent 2 }}
+{{ end -}}
+volumeMounts:
+{{ include "hookbridge.volumeMounts" . | indent 2 }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . | indent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The same as volumes. Takes a list: root, and the name of the ConfigMap. */}}
+{{- define "hookbridge.hookVolumes" -}}
+{{- include "hookbridge.volumes" . -}}
+{{- with (index . 0).Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
