@@ -73,10 +73,18 @@ passes over it, as over every `fail`.
 {{- end -}}
 {{- $prefix := printf "%s/" (include "hookbridge.secretsDirectory" .) -}}
 {{- $found := include "hookbridge.referencesOfConfig" . | fromJson -}}
-{{- range $found.files -}}
+{{- range $file := $found.files -}}
 {{- $parts := regexSplit "/" (trimPrefix $prefix .) 2 -}}
 {{- $name := first $parts -}}
-{{- if not (hasKey $mounts $name) -}}
+{{- if not (hasPrefix $prefix .) -}}
+{{- $isMounted := false -}}
+{{- range $.Values.extraVolumeMounts -}}
+{{- if or (eq .mountPath $file) (hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $file) -}}{{- $isMounted = true -}}{{- end -}}
+{{- end -}}
+{{- if not $isMounted -}}
+{{- $faults = append $faults (printf "config: `%s` is in no volume; write it as `%sNAME/KEY`, with `secrets.NAME`, or mount it by extraVolumes and extraVolumeMounts" . $prefix) -}}
+{{- end -}}
+{{- else if not (hasKey $mounts $name) -}}
 {{- $faults = append $faults (printf "config: `%s` is in no secret; write `secrets.%s` with `existingSecret: NAME` (there are: %s)" . $name (keys $mounts | sortAlpha | join ", " | default "none")) -}}
 {{- else if lt (len $parts) 2 -}}
 {{- $faults = append $faults (printf "config: `%s` is the directory of secrets.%s; add the key, as `%s/KEY`" . $name .) -}}
@@ -196,6 +204,14 @@ passes over it, as over every `fail`.
 
 {{- define "hookbridge.checks.monitoring" -}}
 {{- $faults := list -}}
+{{- with .Values.telemetry -}}
+{{- if and .samplerArgument (not (hasSuffix "traceidratio" .sampler)) -}}
+{{- $faults = append $faults "telemetry.samplerArgument: only the samplers traceidratio and parentbased_traceidratio have one" -}}
+{{- end -}}
+{{- if and (or .headersSecret .certificate .protocol .sampler .resourceAttributes) (not (include "hookbridge.exportsTelemetry" $)) -}}
+{{- $faults = append $faults "telemetry.endpoint: nothing is exported without it; write where the collector is, such as `http://otel-collector.monitoring:4318`" -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- $faults = append $faults "serviceMonitor, podMonitor: both would scrape every replica twice; turn one off" -}}
 {{- end -}}

@@ -98,8 +98,8 @@ Secrets, as files and as environment variables: what is mounted, and what the co
 {{- end -}}
 
 {{/*
-What a part of the configuration refers to, as JSON: `files` below the directory of secrets, and `env`, names of variables.
-Takes that part, whatever it is.
+What a part of the configuration refers to, as JSON: `files`, those below the directory of secrets and every `file` of a secret, and
+`env`, names of variables. Takes that part, whatever it is.
 */}}
 {{- define "hookbridge.references" -}}
 {{- $files := list -}}
@@ -112,6 +112,7 @@ Takes that part, whatever it is.
 {{- else if and (hasKey . "env") (kindIs "string" .env) (not (omit . "env" "name" "not_before" "not_after")) -}}
 {{- $env = append $env .env -}}
 {{- else -}}
+{{- if and (kindIs "string" .file) (not (omit . "file" "name" "not_before" "not_after")) -}}{{- $files = append $files .file -}}{{- end -}}
 {{- range . -}}{{- $inner = append $inner . -}}{{- end -}}
 {{- end -}}
 {{- else if kindIs "slice" . -}}
@@ -136,7 +137,7 @@ Takes that part, whatever it is.
 {{- range $name, $source := include "hookbridge.sources" . | fromJson -}}
 {{- $sources = append $sources (omit $source "topics" "parameters" "provider") -}}
 {{- end -}}
-{{- include "hookbridge.references" (list $parts $sources) -}}
+{{- include "hookbridge.references" (list $parts $sources .Values.telemetry.certificate) -}}
 {{- end -}}
 
 {{/*
