@@ -4,11 +4,10 @@
 //! the supervisor of a producer that may have died. Nothing here blocks, allocates much or panics: it would
 //! hold up every other delivery report.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Once};
 
 use rdkafka::ClientContext;
-use rdkafka::Statistics;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
@@ -19,8 +18,11 @@ use super::clusters::Cluster;
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::health::Health;
+use super::statistics::Report;
 use super::trouble::Trouble;
 use crate::telemetry::metrics::Metrics;
+
+static UNREADABLE: Once = Once::new();
 
 /// What the supervisor is told.
 #[derive(Debug)]
@@ -68,9 +70,19 @@ impl ClientContext for Context {
         }
     }
 
-    fn stats(&self, statistics: Statistics) {
-        let assigned = statistics.eos.is_some_and(|eos| eos.idemp_state == "Assigned");
-        self.health.report(self.generation, assigned);
+    // Not `stats`: what the crate makes of the text grows with the number of topics and partitions.
+    fn stats_raw(&self, statistics: &[u8]) {
+        match Report::read(statistics) {
+            Ok(report) => {
+                self.health.report(self.generation, report.is_assigned());
+                self.metrics.kafka.reported(self.generation, self.cluster, &report);
+            }
+            // It would be said four times a second.
+            Err(error) => UNREADABLE.call_once(|| {
+                let hint = "readiness is known by them; a librdkafka other than the one in the build writes them otherwise";
+                tracing::warn!(%error, hint, "librdkafka's statistics can't be read");
+            }),
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -120,6 +132,9 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             delivery.is_given_up(),
             self.cluster,
         );
+        if let (Ok(()), Some(mark)) = (&report, delivery.mark()) {
+            self.metrics.acknowledged(mark);
+        }
         delivery.complete(report);
     }
 }

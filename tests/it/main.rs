@@ -33,6 +33,8 @@ mod keys;
 mod limits;
 mod load;
 mod mapping;
+mod metrics;
+mod metrics_documented;
 mod preflight;
 mod providers;
 mod quarantine;
