@@ -148,7 +148,7 @@ group, the other, the usual.
 {{- $text := . | toString | trim -}}
 {{- $number := regexFind "^[0-9]+([.][0-9]+)?" $text -}}
 {{- $unit := trimPrefix $number $text | trim -}}
-{{- $factors := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 -}}
+{{- $factors := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "d" 86400 -}}
 {{- if or (not $number) (not (hasKey $factors $unit)) -}}
 {{- fail (printf "hookbridge: `%s` is not a duration; write a number and a unit, such as `4.5s`, `250ms`, `5m`" $text) -}}
 {{- end -}}
