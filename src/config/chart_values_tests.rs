@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::catalogue;
 use super::diagnostic::Diagnostics;
 use super::preset;
+use super::units;
 use super::yaml::{self, Kind, Node};
 
 /// A value that is described.
@@ -207,6 +208,25 @@ fn every_value_that_is_allowed_is_described() {
 fn the_chart_is_of_this_version() {
     let chart = tree("helm/hookbridge/Chart.yaml");
     assert_eq!(json_of(&chart)["appVersion"], json!(env!("CARGO_PKG_VERSION")));
+}
+
+/// The chart adds up durations of the configuration, and has to know their units.
+#[test]
+fn the_chart_knows_the_units_of_durations() {
+    let helpers = text_of("helm/hookbridge/templates/_helpers.tpl");
+    let (_, rest) = helpers.split_once("{{- $factors := dict ").expect("there are factors");
+    let (factors, _) = rest.split_once(" -}}").expect("they end");
+    let words: Vec<&str> = factors.split(' ').collect();
+    let known: Vec<&str> = words.chunks(2).map(|pair| pair[0].trim_matches('"')).collect();
+    for pair in words.chunks(2) {
+        let unit = pair[0].trim_matches('"');
+        let seconds =
+            units::duration(&format!("1{unit}")).unwrap_or_else(|why| panic!("{why}")).as_secs_f64();
+        assert_eq!(pair[1].parse(), Ok(seconds), "{unit}");
+    }
+    for unit in ["ns", "us", "ms", "s", "m", "h", "d", "w", "y"] {
+        assert_eq!(units::duration(&format!("1{unit}")).is_ok(), known.contains(&unit), "{unit}");
+    }
 }
 
 /// The presets that a helper of the chart lists.
