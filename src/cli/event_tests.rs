@@ -109,7 +109,8 @@ fn of(preset: &str, event: Event<'_>) -> Result<(String, String), String> {
 #[test]
 fn joined_values_are_taken_apart() {
     let data = |text: &str| Some(text.as_bytes().to_vec());
-    let typed = |event_type, body: Option<&str>| Event { event_type, data: body.and_then(data), id: None };
+    let typed =
+        |event_type, body: Option<&str>| Event { event_type, data: body.and_then(data), ..Event::default() };
     for (preset, event, expected) in [
         ("github", typed(None, None), "issues.opened"),
         ("github", typed(Some("pull_request.closed"), None), "pull_request.closed"),
@@ -132,7 +133,7 @@ fn joined_values_are_taken_apart() {
     let event = Event { id: Some("c.1.orders/paid"), ..Event::default() };
     let why = of("shopify", Event { event_type: Some("orders/create"), ..event }).unwrap_err();
     assert!(why.contains("says the type too"), "{why}");
-    let event = Event { id: Some("c1.orders/paid"), event_type: Some("orders/paid"), data: None };
+    let event = Event { id: Some("c1.orders/paid"), event_type: Some("orders/paid"), ..Event::default() };
     assert_eq!(of("shopify", event).unwrap(), ("c1.orders/paid".to_owned(), "orders/paid".to_owned()));
 }
 
@@ -141,7 +142,7 @@ fn what_has_no_place_is_said() {
     let typed = |event_type, data: Option<&str>| Event {
         event_type: Some(event_type),
         data: data.map(|text| text.as_bytes().to_vec()),
-        id: None,
+        ..Event::default()
     };
     for (preset, event, said) in [
         (
@@ -166,4 +167,25 @@ fn what_has_no_place_is_said() {
         let why = of(preset, event).unwrap_err();
         assert!(why.contains(said), "{preset}: {why}");
     }
+}
+
+#[test]
+fn a_probe_says_that_it_is_one_wherever_it_can() {
+    for (entry, secret) in signable() {
+        let probe = Event { is_probe: true, ..Event::default() };
+        let event = sent(&entry, &secret, probe).unwrap_or_else(|why| panic!("{}: {why}", entry.name));
+        let asked = Event { event_type: Some(PROBE_TYPE), ..Event::default() };
+        if sign(&entry.file, &secret, asked, SystemTime::now()).is_ok() {
+            assert_eq!(event.event_type().text(), PROBE_TYPE, "{}", entry.name);
+        }
+    }
+    for preset in ["svix", "stripe", "github"] {
+        let (id, event_type) = of(preset, Event { is_probe: true, ..Event::default() }).unwrap();
+        assert_eq!(event_type, PROBE_TYPE, "{preset}");
+        assert!(id.starts_with("hookbridge-test-"), "{preset}: {id}");
+    }
+    // What the user's own body says stands.
+    let data = Some(br#"{"id":"evt_1","type":"charge.paid"}"#.to_vec());
+    let event = Event { is_probe: true, data, ..Event::default() };
+    assert_eq!(of("stripe", event).unwrap(), ("evt_1".to_owned(), "charge.paid".to_owned()));
 }

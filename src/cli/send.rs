@@ -1,9 +1,11 @@
 //! `hookbridge send`: an event, signed as a provider signs it, and posted.
 //!
-//! Takes a preset, a secret and an event. Gives what was answered. The exit code is 0 for a 2xx, 1 otherwise. How the
+//! Takes a preset and a secret, or a source of a configuration, and an event. Gives what was answered. The exit code is 0 for a 2xx, 1 otherwise. How the
 //! event is written and signed stands in [`super::event`].
 
 use std::io::Read as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -17,9 +19,10 @@ use hyper_util::rt::TokioExecutor;
 use zeroize::Zeroizing;
 
 use super::draft::{header_name, header_value};
-use super::event::{Event, SignedRequest, sign};
-use super::{fail, say};
-use crate::config::catalogue;
+use super::event::{Event, SignedRequest, sign, sign_with};
+use super::{EXIT_CONFIGURATION, fail, say};
+use crate::config::diagnostic::did_you_mean;
+use crate::config::{Authentication, Config, catalogue, load};
 
 /// Longer than any source takes to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,13 +34,22 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 #[command(after_help = "Examples:\n  \
     hookbridge send --provider stripe                                   # to `hookbridge dev`\n  \
     hookbridge send --provider svix --secret whsec_... --url https://hooks.example.com/webhooks/svix\n  \
-    hookbridge send --provider generic-hex --type payment.refunded --data '{\"amount\":1}'")]
+    hookbridge send --provider generic-hex --type payment.refunded --data '{\"amount\":1}'\n  \
+    hookbridge send --config hookbridge.yaml --source billing --probe")]
 pub struct Send {
     /// The preset whose provider to be.
-    #[arg(long, value_name = "PRESET")]
-    provider: String,
+    #[arg(long, value_name = "PRESET", required_unless_present = "source", conflicts_with = "source")]
+    provider: Option<String>,
+    /// The source whose provider to be, by its name in the file of `--config`: its scheme, and the first of its secrets
+    /// that is valid now. For schemes of your own, and to try a configuration as it is deployed.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    source: Option<String>,
+    /// The configuration file that has the source.
+    #[arg(long, short, value_name = "FILE", requires = "source")]
+    config: Option<PathBuf>,
     /// The shared secret, as the provider shows it. Better given by the environment: arguments can be seen
-    /// by other users of this machine. The default is the well-known one that `hookbridge dev` has for the preset.
+    /// by other users of this machine. The default is the well-known one that `hookbridge dev` has for the preset, and
+    /// with `--source` the source's.
     #[arg(long, env = "HOOKBRIDGE_SECRET", hide_env_values = true)]
     secret: Option<String>,
     /// The event type. It is put where the provider has it, in several places if it is joined of them
@@ -52,7 +64,12 @@ pub struct Send {
     /// the preset's example.
     #[arg(long)]
     data: Option<String>,
-    /// Where to post it. The default is where `hookbridge dev` listens: http://127.0.0.1:8080/webhooks/{PRESET}.
+    /// An event that says of itself that it is a test, for those who read the topic: its type is `hookbridge.test`, and
+    /// its ID begins with `hookbridge-test-`, where the provider has places for them.
+    #[arg(long, conflicts_with = "event_type")]
+    probe: bool,
+    /// Where to post it. The default is where `hookbridge dev` listens: http://127.0.0.1:8080/webhooks/{PRESET}; with
+    /// `--source` this machine, at the configuration's port and the source's path.
     #[arg(long, value_parser = whole_url)]
     url: Option<Uri>,
     /// A further header, as `Name: value`. Can be given several times.
@@ -72,7 +89,14 @@ fn whole_url(text: &str) -> Result<Uri, String> {
 }
 
 pub(super) fn run(send: &Send) -> ExitCode {
-    let posted = prepare(send).and_then(|(url, request)| {
+    let prepared = match (&send.config, &send.source) {
+        (Some(config), Some(source)) => match load(config) {
+            Ok(config) => of_source(send, &config, source),
+            Err(error) => return fail(&error, ExitCode::from(EXIT_CONFIGURATION)),
+        },
+        _ => of_preset(send),
+    };
+    let posted = prepared.and_then(|(url, request)| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -89,27 +113,80 @@ pub(super) fn run(send: &Send) -> ExitCode {
     }
 }
 
-fn prepare(send: &Send) -> Result<(Uri, SignedRequest), String> {
-    let provider = catalogue::entry(&send.provider)?;
-    let well_known = provider.development_secret().map(Zeroizing::new).ok_or_else(|| {
-        format!("only the provider can sign as {} does: it has the private key", send.provider)
-    })?;
+fn of_preset(send: &Send) -> Result<(Uri, SignedRequest), String> {
+    let name = send.provider.as_deref().unwrap_or_default();
+    let provider = catalogue::entry(name)?;
+    let well_known =
+        provider.development_secret().map(Zeroizing::new).ok_or_else(|| only_the_provider(name))?;
     let secret = send.secret.clone().map_or(well_known, Zeroizing::new);
-    let url = match &send.url {
-        Some(url) => url.clone(),
-        None => format!("http://127.0.0.1:8080/webhooks/{}", send.provider)
-            .parse()
-            .map_err(|error| format!("no URL can be made of the preset's name: {error}"))?,
+    let url = send.url_or(|| format!("http://127.0.0.1:8080/webhooks/{name}"))?;
+    let request = sign(&provider.file, &secret, send.event()?, SystemTime::now())?;
+    Ok((url, send.with_headers(request)?))
+}
+
+/// As a source of `config`, with what it verifies by.
+fn of_source(send: &Send, config: &Config, name: &str) -> Result<(Uri, SignedRequest), String> {
+    let source = config.sources.iter().find(|source| &*source.name == name).ok_or_else(|| {
+        let names: Vec<&str> = config.sources.iter().map(|source| &*source.name).collect();
+        let hint = did_you_mean(name, &names);
+        let hint = hint.unwrap_or_else(|| "`hookbridge check` lists the sources".to_owned());
+        format!("there is no source `{name}` that is served: {hint}")
+    })?;
+    let now = SystemTime::now();
+    let event = send.event()?;
+    let request = match &source.authentication {
+        Authentication::DangerUnsigned => sign_with(&source.provider, None, event, now)?,
+        Authentication::Signed { scheme, keys } => {
+            let own = send.secret.clone().map(Zeroizing::new);
+            let own = own.map(|secret| scheme.key(&secret)).transpose()?;
+            let valid = keys.iter().find(|key| key.is_valid_at(now)).map(|named| &named.key);
+            let key = own.as_ref().or(valid).ok_or_else(|| match source.fetched_keys {
+                Some(_) => only_the_provider(&source.provider.name),
+                None => format!("no secret of the source `{name}` is valid now"),
+            })?;
+            sign_with(&source.provider, Some((scheme, key)), event, now)?
+        }
     };
-    let data = send.data.as_deref().map(read_data).transpose()?;
-    let event = Event { id: send.id.as_deref(), event_type: send.event_type.as_deref(), data };
-    let mut request = sign(&provider.file, &secret, event, SystemTime::now())?;
-    for header in &send.headers {
-        let (name, value) =
-            header.split_once(':').ok_or_else(|| format!("`{header}` is no header; write `Name: value`"))?;
-        request.headers.append(header_name(name.trim())?, header_value(value.trim())?);
+    let listen = config.server.listen;
+    let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { url_host(listen.ip()) };
+    let url = send.url_or(|| format!("http://{host}:{}{}", listen.port(), source.path))?;
+    Ok((url, send.with_headers(request)?))
+}
+
+fn only_the_provider(name: &str) -> String {
+    format!("only the provider can sign as {name} does: it has the private key")
+}
+
+fn url_host(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
     }
-    Ok((url, request))
+}
+
+impl Send {
+    fn event(&self) -> Result<Event<'_>, String> {
+        let data = self.data.as_deref().map(read_data).transpose()?;
+        let (id, event_type) = (self.id.as_deref(), self.event_type.as_deref());
+        Ok(Event { id, event_type, data, is_probe: self.probe })
+    }
+
+    fn url_or(&self, default: impl FnOnce() -> String) -> Result<Uri, String> {
+        match &self.url {
+            Some(url) => Ok(url.clone()),
+            None => default().parse().map_err(|error| format!("no URL can be made by default: {error}")),
+        }
+    }
+
+    fn with_headers(&self, mut request: SignedRequest) -> Result<SignedRequest, String> {
+        for header in &self.headers {
+            let (name, value) = header
+                .split_once(':')
+                .ok_or_else(|| format!("`{header}` is no header; write `Name: value`"))?;
+            request.headers.append(header_name(name.trim())?, header_value(value.trim())?);
+        }
+        Ok(request)
+    }
 }
 
 fn read_data(argument: &str) -> Result<Vec<u8>, String> {

@@ -6,6 +6,10 @@
 
 mod account;
 pub mod catalogue;
+#[cfg(test)]
+mod chart_schema_tests;
+#[cfg(test)]
+mod chart_values_tests;
 mod checker;
 mod coverage;
 pub mod diagnostic;

@@ -45,6 +45,7 @@ mod registry_routes;
 mod reload;
 mod rolling;
 mod schema_files;
+mod send_source;
 mod shadow;
 mod shutdown;
 mod slow_clients;

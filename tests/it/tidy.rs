@@ -176,7 +176,7 @@ fn named_paths(text: &str) -> Vec<String> {
     let of_a_path = |c: char| c.is_ascii_alphanumeric() || "_-./*".contains(c);
     text.split(|c: char| !of_a_path(c))
         .filter(|word| {
-            ["src/", "config/", "tests/", "scripts/", "schemas/", ".ci/", "examples/", "docs/"]
+            ["src/", "config/", "tests/", "scripts/", "schemas/", ".ci/", "examples/", "docs/", "helm/"]
                 .iter()
                 .any(|dir| word.starts_with(dir))
         })
