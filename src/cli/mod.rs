@@ -100,6 +100,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
+    if let Err(error) = crate::server::shutdown::end_if_first() {
+        return fail(&format!("signals can't be waited for: {error}"), ExitCode::FAILURE);
+    }
     let level = if matches!(cli.command, Command::Dev(_) | Command::DeadLetters(_)) {
         LevelFilter::WARN
     } else {

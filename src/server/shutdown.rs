@@ -1,6 +1,11 @@
 //! The end of the process: who asks for it, and how everybody learns of it.
+//!
+//! Process 1, which a container's is, has none of the signals' defaults: what it does not handle is ignored. So until a
+//! [`Shutdown`] listens, and in commands that never have one, [`end_if_first`] sees to it that a signal ends the process.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -34,6 +39,28 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Whether a signal ends process 1 at once. Of other processes there is none.
+static ENDS_AT_ONCE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on SIGTERM and SIGINT end this process if it is process 1, with [`Reason::exit_code`], as they end any other
+/// process by themselves. It lasts until a [`Shutdown`] listens.
+///
+/// # Errors
+/// The system refuses to deliver signals.
+pub fn end_if_first() -> std::io::Result<()> {
+    if std::process::id() != 1 {
+        return Ok(());
+    }
+    let at_once = ENDS_AT_ONCE.get_or_init(|| Arc::new(AtomicBool::new(true)));
+    for (reason, number) in
+        [(Reason::Terminate, SignalKind::terminate()), (Reason::Interrupt, SignalKind::interrupt())]
+    {
+        let code = reason.exit_code().into();
+        signal_hook::flag::register_conditional_shutdown(number.as_raw_value(), code, Arc::clone(at_once))?;
+    }
+    Ok(())
+}
+
 /// The signals, and those who want to know.
 #[derive(Debug)]
 pub struct Shutdown {
@@ -52,11 +79,12 @@ impl Shutdown {
     /// # Errors
     /// The system refuses to deliver them.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            begun: watch::Sender::new(false),
-        })
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        if let Some(at_once) = ENDS_AT_ONCE.get() {
+            at_once.store(false, Ordering::Relaxed);
+        }
+        Ok(Self { terminate, interrupt, begun: watch::Sender::new(false) })
     }
 
     /// Waits for the next signal.

@@ -26,6 +26,7 @@ mod explain;
 mod explain_refusals;
 mod handshakes;
 mod hostile_http;
+mod image;
 mod injected_faults;
 mod kafka_refusals;
 mod kafka_security;
