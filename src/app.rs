@@ -80,7 +80,9 @@ impl App {
         let draining = AtomicBool::new(false);
         let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, registry, draining });
         let observed = Arc::downgrade(&app);
-        app.metrics.observe(&app.budget, move || observed.upgrade().is_some_and(|app| app.is_ready()));
+        app.metrics.serve(&config.sources);
+        let ready = move || observed.upgrade().is_some_and(|app| app.is_ready());
+        app.metrics.observe(&app.budget, server.max_connections, ready);
         Ok(app)
     }
 
@@ -108,6 +110,7 @@ impl App {
                 }
             }
         }
+        self.metrics.serve(&sources);
         self.sources.store(Arc::new(by_path(sources)));
     }
 

@@ -38,6 +38,18 @@ impl Budget {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Requests that may be under way.
+    #[must_use]
+    pub fn max_requests(&self) -> usize {
+        self.max_requests
+    }
+
+    /// Octets of bodies that may be in memory.
+    #[must_use]
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
     /// Octets of bodies in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -191,7 +191,7 @@ macro_rules! inline_schema {
 }
 
 inline_schema!(RawDuration, "Duration", |_generator| json_schema!({
-    "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h)$", "examples": ["4.5s", "250ms", "5m"]
+    "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)$", "examples": ["4.5s", "250ms", "5m"]
 }));
 inline_schema!(RawInstant, "Instant", |_generator| json_schema!({
     "type": "string", "format": "date-time", "examples": ["2026-03-01T00:00:00Z", "2026-03-01T01:00:00+01:00"]

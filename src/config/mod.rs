@@ -225,6 +225,8 @@ pub struct Source {
     pub max_body_bytes: usize,
     /// How soon every request is answered.
     pub respond_within: Duration,
+    /// The longest that it is silent while all is well, for the metrics.
+    pub expected_every: Option<Duration>,
     /// How long a body may take. Shorter than `respond_within`.
     pub body_timeout: Duration,
     /// Whether requests whose signature fails are published all the same, and where.

@@ -129,6 +129,9 @@ pub struct RawSource {
     /// How soon every request is answered, whatever Kafka does. Default: what the provider waits for,
     /// less a margin; 4.5s where that is unknown.
     pub respond_within: Option<RawDuration>,
+    /// The longest that the provider is silent while all is well, from 1m to 7d: for the alert on a source that has gone
+    /// silent. Nothing else follows from it. No default.
+    pub expected_every: Option<RawDuration>,
     /// The URL that the provider posts to, as the provider has it, with its query: for schemes that sign it, and handshakes that are
     /// answered with it.
     pub public_url: Option<String>,
@@ -235,7 +238,7 @@ pub enum KeyFrom {
     BodySha256,
 }
 
-/// A duration, as text: a number and `ms`, `s`, `m` or `h`.
+/// A duration, as text: a number and `ms`, `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawDuration(pub Duration);
 

@@ -33,6 +33,9 @@ const MAX_MAX_BODY_BYTES: usize = 256 * 1024 * 1024;
 /// More topics than anybody looks at; each costs the brokers memory.
 const DEFAULT_MAX_TOPICS: usize = 1000;
 
+/// Metrics are looked at a few times a minute.
+const MIN_EXPECTED_EVERY: Duration = Duration::from_secs(60);
+
 /// Whoever has copied a secret, and whoever has invented one.
 const SECRET_HINT: &str = "copy it again from the provider, whole and with its prefix; if you chose it yourself, choose one of 16 octets or more";
 
@@ -104,6 +107,7 @@ pub(super) fn source(
         decompress,
         max_body_bytes,
         respond_within,
+        expected_every: raw.expected_every.map(|duration| duration.0),
         body_timeout,
         report_only,
         quarantine,
@@ -141,6 +145,10 @@ fn bounds(check: &mut Checker<'_>, path: &Path, raw: &RawSource) {
     }
     if raw.namespace.as_deref().is_some_and(|namespace| namespace.is_empty() || namespace.len() > 64) {
         check.error(&path.key("namespace"), "must have 1 to 64 characters");
+    }
+    // Durations are a week at most.
+    if raw.expected_every.is_some_and(|every| every.0 < MIN_EXPECTED_EVERY) {
+        check.error(&path.key("expected_every"), "must be from 1m to 7d");
     }
 }
 

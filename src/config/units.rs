@@ -10,7 +10,7 @@ use crate::instant;
 /// The longest duration that is accepted: a week. Providers try again for days, with the signed time of the first try.
 const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Reads a duration: a number, with a decimal fraction if need be, and one of `ms`, `s`, `m`, `h`.
+/// Reads a duration: a number, with a decimal fraction if need be, and one of `ms`, `s`, `m`, `h`, `d`.
 ///
 /// # Errors
 /// A sentence that says what was expected.
@@ -23,6 +23,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => return Err(expected()),
     };
     let duration = Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| expected())?;
@@ -128,8 +129,9 @@ mod tests {
         assert_eq!(duration("4.5s"), Ok(Duration::from_millis(4500)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("5 m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("7d"), duration("168h"));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        for wrong in ["", "5", "s", "-1s", "1d", "1.2.3s", "1e3s", "169h", "NaNs", "infs"] {
+        for wrong in ["", "5", "s", "-1s", "1w", "1.2.3s", "1e3s", "169h", "7.1d", "NaNs", "infs"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

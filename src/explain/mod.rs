@@ -205,7 +205,7 @@ fn published_all_the_same(case: &Case<'_>, report: &mut Report) {
 
 /// The signature is right, and another step refuses the request: mostly the timestamp.
 fn only_the_time(case: &Case<'_>, scheme: &Scheme, error: &SignatureError) -> Finding {
-    let SignatureError::TimestampOutsideTolerance { signed, now } = error else {
+    let SignatureError::TimestampOutsideTolerance { signed, now, .. } = error else {
         return Finding::proven(Cause::HeaderRepeated, format!("the signature is right, but {error}"));
     };
     // A number of seconds, read as milliseconds, is a time in 1970.

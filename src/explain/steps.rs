@@ -122,7 +122,7 @@ pub(crate) fn of_signature(
         SignatureError::Missing(_) | SignatureError::Repeated(_) | SignatureError::Malformed(_) => {
             vec![Step::failed("headers", error.to_string(), refusal)]
         }
-        SignatureError::TimestampOutsideTolerance { signed, now } => {
+        SignatureError::TimestampOutsideTolerance { signed, now, .. } => {
             let text = format!(
                 "{} {}; {} is allowed",
                 distance(signed.0.abs_diff(now.0)),

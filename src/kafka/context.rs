@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use rdkafka::ClientContext;
-use rdkafka::Statistics;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
@@ -19,6 +18,7 @@ use super::clusters::Cluster;
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::health::Health;
+use super::statistics::Report;
 use super::trouble::Trouble;
 use crate::telemetry::metrics::Metrics;
 
@@ -68,9 +68,15 @@ impl ClientContext for Context {
         }
     }
 
-    fn stats(&self, statistics: Statistics) {
-        let assigned = statistics.eos.is_some_and(|eos| eos.idemp_state == "Assigned");
-        self.health.report(self.generation, assigned);
+    // Not `stats`: what the crate makes of the text grows with the number of topics and partitions.
+    fn stats_raw(&self, statistics: &[u8]) {
+        match Report::read(statistics) {
+            Ok(report) => {
+                self.health.report(self.generation, report.is_assigned());
+                self.metrics.kafka.reported(self.generation, self.cluster, &report);
+            }
+            Err(error) => tracing::warn!(%error, "librdkafka's statistics can't be read"),
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -120,6 +126,9 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             delivery.is_given_up(),
             self.cluster,
         );
+        if let (Ok(()), Some(mark)) = (&report, delivery.mark()) {
+            self.metrics.acknowledged(mark);
+        }
         delivery.complete(report);
     }
 }

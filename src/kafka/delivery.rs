@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::failure::Failure;
 use crate::budget::Permit;
+use crate::telemetry::repeats::Mark;
 use crate::topic::TopicName;
 
 /// One record between its enqueueing and its delivery report.
@@ -22,6 +23,7 @@ pub struct Delivery {
     report: OnceLock<Result<(), Failure>>,
     reported: Notify,
     given_up: AtomicBool,
+    mark: Option<Mark>,
     _permit: Arc<Permit>,
 }
 
@@ -35,8 +37,15 @@ impl Delivery {
             report: OnceLock::new(),
             reported: Notify::new(),
             given_up: AtomicBool::new(false),
+            mark: None,
             _permit: permit,
         }
+    }
+
+    /// The same, which counts as a repeat if it is acknowledged and its mark is remembered.
+    #[must_use]
+    pub(crate) fn remembered_by(self, mark: Option<Mark>) -> Self {
+        Self { mark, ..self }
     }
 
     /// Waits for the delivery report. One task at a time.
@@ -70,6 +79,10 @@ impl Delivery {
 
     pub(super) fn enqueued(&self) -> Instant {
         self.enqueued
+    }
+
+    pub(super) fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
     }
 
     pub(super) fn is_given_up(&self) -> bool {

@@ -91,6 +91,8 @@ pub struct Record {
     pub(super) value: Bytes,
     pub(super) timestamp_ms: i64,
     pub(super) headers: OwnedHeaders,
+    /// Whether a repeat of it is to be counted: it is of a genuine event, and not the second one of that.
+    pub(super) is_remembered: bool,
 }
 
 /// Makes the records. Waits only for a schema that is not known yet.
@@ -136,7 +138,8 @@ fn twin(common: &Common<'_>, placed: &Placed, body: &Bytes) -> Option<Record> {
     let raw = Event { data, ..event.clone() };
     let placed =
         Placed { topic: topic.clone(), schema: None, content: Content::Event(raw), element: placed.element };
-    Some(record(&Common { is_undone: false, ..common.clone() }, placed, None, body))
+    let twin = record(&Common { is_undone: false, ..common.clone() }, placed, None, body);
+    Some(Record { is_remembered: false, ..twin })
 }
 
 /// What all records of a request have in common.
@@ -237,6 +240,7 @@ fn record(common: &Common<'_>, placed: Placed, framed: Option<Framed>, body: &By
         timestamp_ms: received_ms(ticket),
         topic,
         headers,
+        is_remembered: true,
     }
 }
 

@@ -99,12 +99,19 @@ where
         Continue(posted) => posted,
         Break(challenged) => return Ok(Accepted::Challenged(challenged)),
     };
-    let received = match handshake::from_body(body::read(posted).await?)? {
+    let received = body::read(posted).await?;
+    let source = Arc::clone(&received.ticket.source);
+    app.metrics().sources.body(&source.name, received.body.len());
+    let received = match handshake::from_body(received)? {
         Continue(received) => received,
         Break(challenged) => return Ok(Accepted::Challenged(challenged)),
     };
     let keyed = keys::gather(app, received).await?;
-    let verified = match verify::verify(keyed) {
+    let verdict = verify::verify(keyed);
+    if let Some((signed, received)) = verify::times(&verdict) {
+        app.metrics().sources.signed(&source.name, signed, received);
+    }
+    let verified = match verdict {
         Ok(verified) => verified,
         Err(Unproven::Refused(rejection)) => return Err(rejection),
         Err(Unproven::Suspect(suspect)) => return Err(quarantine::keep(app, *suspect)),
@@ -140,5 +147,6 @@ where
     let records = encode::encode(app, routed).await?;
     records.report(app.metrics());
     let acknowledged = produce::produce(app, records).await?;
+    app.metrics().sources.accepted(&source.name);
     Ok(Accepted::Delivered(acknowledged))
 }

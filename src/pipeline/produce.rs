@@ -54,10 +54,10 @@ pub async fn produce(app: &App, records: Records) -> Result<Acknowledged, Reject
     let permit = Arc::new(permit);
     match records {
         Several::One(record) => {
-            let delivery = enqueue(app, record, permit)?;
+            let delivery = enqueue(app, &source, record, permit)?;
             report(&delivery, deadline).await?;
         }
-        Several::Many(records) => all(app, records, permit, deadline).await?,
+        Several::Many(records) => all(app, &source, records, permit, deadline).await?,
     }
     Ok(Acknowledged { source })
 }
@@ -69,6 +69,7 @@ pub async fn produce(app: &App, records: Records) -> Result<Acknowledged, Reject
 /// again, so a failure for good (the topic takes no record of this size) counts only where there is no other.
 async fn all(
     app: &App,
+    source: &Source,
     records: Vec<Record>,
     permit: Arc<Permit>,
     deadline: Instant,
@@ -76,7 +77,7 @@ async fn all(
     let mut deliveries = Vec::with_capacity(records.len());
     let mut for_good = None;
     for record in records {
-        match enqueue(app, record, Arc::clone(&permit)) {
+        match enqueue(app, source, record, Arc::clone(&permit)) {
             Ok(delivery) => deliveries.push(delivery),
             Err(failure) if failure.is_temporary() => {
                 deliveries.iter().for_each(|delivery| delivery.give_up());
@@ -110,9 +111,15 @@ async fn report(delivery: &Delivery, deadline: Instant) -> Result<(), Rejection>
 }
 
 /// librdkafka copies the record, so nothing of it is kept while its report is waited for.
-fn enqueue(app: &App, record: Record, permit: Arc<Permit>) -> Result<Arc<Delivery>, Rejection> {
-    let Record { topic, key, value, timestamp_ms, headers } = record;
-    let delivery = Arc::new(Delivery::new(topic.clone(), permit));
+fn enqueue(
+    app: &App,
+    source: &Source,
+    record: Record,
+    permit: Arc<Permit>,
+) -> Result<Arc<Delivery>, Rejection> {
+    let Record { topic, key, value, timestamp_ms, headers, is_remembered } = record;
+    let mark = is_remembered.then(|| app.metrics().mark(&source.name, key.as_bytes()));
+    let delivery = Arc::new(Delivery::new(topic.clone(), permit).remembered_by(mark));
     let outgoing =
         Outgoing { topic: topic.as_str(), key: key.as_bytes(), value: &value, timestamp_ms, headers };
     app.producer().send(outgoing, Arc::clone(&delivery))?;

@@ -51,7 +51,8 @@ pub fn encode(metrics: &Metrics, unverified: Unverified) -> Records {
         .insert(header("hookbridge_body", "unsigned"));
     let headers = copied(&common, false, with_media_type(&common, AS_SENT, headers));
     let key = key(&ticket, &message_id, &body);
-    let record = Record { key, timestamp_ms: received_ms(&ticket), topic, value: body, headers };
+    let timestamp_ms = received_ms(&ticket);
+    let record = Record { key, timestamp_ms, topic, value: body, headers, is_remembered: false };
     Records { ticket, records: Several::One(record), misfits: Vec::new() }
 }
 

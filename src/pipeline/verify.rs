@@ -16,7 +16,7 @@ use super::keys::Keyed;
 use crate::config::{Authentication, Quarantine, Source};
 use crate::handshake::token;
 use crate::signature::message::at_most_one_header;
-use crate::signature::scheme::SignaturePlace;
+use crate::signature::scheme::{Proven, SignaturePlace};
 use crate::signature::{Coverage, Key, Message, SignatureError, UnixSeconds};
 use crate::topic::TopicName;
 
@@ -33,8 +33,15 @@ use crate::topic::TopicName;
 #[must_use]
 pub struct Verified {
     request: Received,
-    /// Of the key that matched; none where nothing is verified.
-    key: Option<Arc<str>>,
+    /// What proved it; none where nothing is verified.
+    key: Option<Match>,
+}
+
+/// The key that matched, and what else was signed.
+#[derive(Debug)]
+struct Match {
+    name: Arc<str>,
+    signed: Option<UnixSeconds>,
 }
 
 /// What is left of a request that is not genuine.
@@ -69,7 +76,7 @@ pub struct Unverified {
 }
 
 /// What logs and metrics call a key that the provider serves.
-const FETCHED: &str = "fetched";
+pub(crate) const FETCHED: &str = "fetched";
 
 /// Verifies a request, as of the time when it arrived.
 ///
@@ -166,11 +173,11 @@ fn unrepeatable(source: &Source, is_element: bool) -> Option<Unrepeatable> {
     (is_element && source.split.is_some()).then_some(Unrepeatable::Element)
 }
 
-/// The name of the key that proves the request; none where nothing is verified.
+/// What proves the request; none where nothing is verified.
 fn prove(
     request: &Received,
     fetched: Result<Option<Arc<Key>>, SignatureError>,
-) -> Result<Option<Arc<str>>, Rejection> {
+) -> Result<Option<Match>, Rejection> {
     let source = &request.ticket.source;
     for names in source.provider.headers_read() {
         at_most_one_header(&request.headers, names)?;
@@ -187,14 +194,46 @@ fn prove(
             let message =
                 Message { headers: &request.headers, query: request.uri.query(), body: &request.body };
             let valid = || keys.iter().filter(|key| key.is_valid_at(arrived));
-            let matched =
-                scheme.verify(valid().map(|key| &key.key).chain(fetched.as_deref()), &message, now)?;
-            valid()
-                .nth(matched)
-                .map_or_else(|| fetched.as_ref().map(|_| FETCHED.into()), |key| Some(Arc::clone(&key.name)))
+            let prove =
+                |now| scheme.prove(valid().map(|key| &key.key).chain(fetched.as_deref()), &message, now);
+            let Proven { key, signed } = prove(now).map_err(|error| stale_or_forged(error, prove))?;
+            let name = valid().nth(key).map(|key| Arc::clone(&key.name));
+            name.or_else(|| fetched.as_ref().map(|_| FETCHED.into())).map(|name| Match { name, signed })
         }
         Authentication::DangerUnsigned => None,
     })
+}
+
+/// A request whose time is wrong is refused for that. Whether it is also its provider's is of interest to the metrics: a
+/// clock that is wrong is to be told from somebody who makes up times. At its own time a genuine one is proved.
+fn stale_or_forged(
+    error: SignatureError,
+    prove: impl Fn(UnixSeconds) -> Result<Proven, SignatureError>,
+) -> SignatureError {
+    let SignatureError::TimestampOutsideTolerance { signed, now, .. } = error else { return error };
+    let proven = prove(signed).ok().and_then(|proven| proven.signed);
+    SignatureError::TimestampOutsideTolerance { signed, now, proven }
+}
+
+/// When a request was signed and when it arrived, if it has a signed time and its signature holds.
+pub(super) fn times(verdict: &Result<Verified, Unproven>) -> Option<(UnixSeconds, UnixSeconds)> {
+    let why = match verdict {
+        Ok(verified) => {
+            let received = UnixSeconds::from_system_time(verified.request.ticket.arrived.wall);
+            return Some((verified.key.as_ref()?.signed?, received));
+        }
+        Err(Unproven::Refused(why)) => why,
+        Err(Unproven::Suspect(suspect)) => &suspect.why,
+        Err(Unproven::Unverified(unverified)) => &unverified.why,
+    };
+    match why {
+        Rejection::TimestampOutsideTolerance(SignatureError::TimestampOutsideTolerance {
+            proven: Some(signed),
+            now,
+            ..
+        }) => Some((*signed, *now)),
+        _ => None,
+    }
 }
 
 /// What the source says of a request that is refused for this reason.
@@ -249,7 +288,7 @@ impl Verified {
     /// The name of the key that signed it; `None` where the source accepts unsigned requests.
     #[must_use]
     pub fn key_name(&self) -> Option<&Arc<str>> {
-        self.key.as_ref()
+        self.key.as_ref().map(|key| &key.name)
     }
 
     /// The request.

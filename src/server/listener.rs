@@ -37,6 +37,7 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, server: Server, mut sh
             }
         };
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            app.metrics().connections.refused();
             tracing::warn!(
                 limit = server.max_connections,
                 "a connection was closed: as many are open as may be"
@@ -49,9 +50,10 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, server: Server, mut sh
         }
         let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
         let header_timeout = server.header_timeout;
+        let open = app.metrics().connections.opened();
         connections.spawn(async move {
             connection::serve(stream, app, header_timeout, shutdown).await;
-            drop(place);
+            drop((place, open));
         });
     }
     drop(listener);

@@ -21,6 +21,9 @@ pub enum SignatureError {
         signed: UnixSeconds,
         /// What this machine's clock says.
         now: UnixSeconds,
+        /// The signed time again, where the signature has been looked at and holds: what the request says is then its
+        /// provider's word, and anybody's otherwise.
+        proven: Option<UnixSeconds>,
     },
     /// No key gives any of the signatures.
     #[error("none of the {keys} secrets that are valid now gives any of the presented signatures")]

@@ -1,13 +1,13 @@
 //! Schemes whose signatures stand in the body, among the values that they are over: SNS and Adyen.
 //!
-//! Takes the body. Gives the index of the key that proves all of it, as [`Scheme::verify`] does.
+//! Takes the body. Gives what proves all of it, as [`Scheme::prove`] does.
 
 use std::borrow::Cow;
 
 use super::error::SignatureError;
 use super::key::{Key, Material};
 use super::message::Message;
-use super::scheme::{NO_SIGNATURE, Scheme};
+use super::scheme::{NO_SIGNATURE, Proven, Scheme};
 use super::timestamp::UnixSeconds;
 use super::{native, sns};
 
@@ -20,7 +20,7 @@ impl Scheme {
         message: &Message<'_>,
         topic_arns: &[String],
         now: UnixSeconds,
-    ) -> Result<usize, SignatureError> {
+    ) -> Result<Proven, SignatureError> {
         let sns = sns::read(message.body)?;
         let candidates = self.first()?.presented.read(&[sns.signature.as_bytes()], |_| true);
         if candidates.is_empty() {
@@ -33,22 +33,27 @@ impl Scheme {
             _ => false,
         };
         let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
-        let ruled_out = self.rules_out(&sns, topic_arns, now);
+        let in_force = self.in_force(&sns, topic_arns, now);
         match (keys.clone().position(proves), keys.clone().next()) {
-            (Some(matched), _) => ruled_out.map_or(Ok(matched), Err),
+            (Some(key), _) => in_force.map(|signed| Proven { key, signed }),
             (None, Some(_)) => Err(mismatch()),
-            (None, None) => Err(ruled_out.unwrap_or_else(mismatch)),
+            (None, None) => Err(in_force.err().unwrap_or_else(mismatch)),
         }
     }
 
-    /// What speaks against a message of SNS though it be genuine.
-    fn rules_out(&self, sns: &sns::Sns, topic_arns: &[String], now: UnixSeconds) -> Option<SignatureError> {
+    /// When a message of SNS was signed; or what speaks against it though it be genuine.
+    fn in_force(
+        &self,
+        sns: &sns::Sns,
+        topic_arns: &[String],
+        now: UnixSeconds,
+    ) -> Result<Option<UnixSeconds>, SignatureError> {
         if !topic_arns.is_empty() && !topic_arns.contains(&sns.topic_arn) {
-            return Some(SignatureError::Malformed(
+            return Err(SignatureError::Malformed(
                 "the message is of an SNS topic that is not among the source's topic_arns",
             ));
         }
-        self.timestamp.as_ref().and_then(|rule| rule.check(sns.timestamp.as_bytes(), now).err())
+        self.timestamp.as_ref().map(|rule| rule.check(sns.timestamp.as_bytes(), now)).transpose()
     }
 
     /// A body whose items are each signed: one key must prove all of them.
@@ -56,7 +61,7 @@ impl Scheme {
         &self,
         keys: impl Iterator<Item = &'k Key> + Clone,
         message: &Message<'_>,
-    ) -> Result<usize, SignatureError> {
+    ) -> Result<Proven, SignatureError> {
         let contents = native::adyen(message.body)?;
         let variant = self.first()?;
         let mut signatures = Vec::new();
@@ -74,6 +79,7 @@ impl Scheme {
             })
         };
         let mismatch = || SignatureError::Mismatch { keys: keys.clone().count() };
-        keys.clone().position(proves).ok_or_else(mismatch)
+        let key = keys.clone().position(proves).ok_or_else(mismatch)?;
+        Ok(Proven { key, signed: None })
     }
 }

@@ -78,7 +78,8 @@ pub fn key_id(token: &[u8]) -> Option<String> {
 }
 
 impl Jwt {
-    /// Whether `key` signed `token`, and what it states is true of `body` and `now`.
+    /// Whether `key` signed `token`, and what it states is true of `body` and `now`. Gives the signed time, if the rule
+    /// names a claim for it.
     ///
     /// # Errors
     /// `None`: the key did not sign it. `Some`: it did, and what it states does not hold.
@@ -89,15 +90,15 @@ impl Jwt {
         body: &[u8],
         timestamp: Option<&TimestampRule>,
         now: UnixSeconds,
-    ) -> Result<(), Option<SignatureError>> {
+    ) -> Result<Option<UnixSeconds>, Option<SignatureError>> {
         if token.len() > MAX_TOKEN {
             return Err(Some(SignatureError::Malformed("the token is too long")));
         }
         let claims = self.claims(key, token).ok_or(None)?;
-        self.check_times(&claims, timestamp, now).map_err(Some)?;
+        let signed = self.check_times(&claims, timestamp, now).map_err(Some)?;
         match &self.body_hash {
             Some(hash) if !hash.holds(&claims, body) => Err(None),
-            _ => Ok(()),
+            _ => Ok(signed),
         }
     }
 
@@ -158,7 +159,7 @@ impl Jwt {
         claims: &Map<String, Value>,
         rule: Option<&TimestampRule>,
         now: UnixSeconds,
-    ) -> Result<(), SignatureError> {
+    ) -> Result<Option<UnixSeconds>, SignatureError> {
         let time = |claim: &str| claims.get(claim).map(|value| value.as_u64().map(UnixSeconds));
         let unreadable = || SignatureError::Malformed("a time in the token is no whole number of seconds");
         for (claim, past) in [("exp", true), ("nbf", false)] {
@@ -166,7 +167,7 @@ impl Jwt {
             let bound = bound.ok_or_else(unreadable)?;
             let (seconds, leeway) = (bound.0, LEEWAY.as_secs());
             if past && seconds.saturating_add(leeway) < now.0 || !past && seconds > now.0 + leeway {
-                return Err(SignatureError::TimestampOutsideTolerance { signed: bound, now });
+                return Err(SignatureError::TimestampOutsideTolerance { signed: bound, now, proven: None });
             }
         }
         if let Some(rule) = rule
@@ -176,8 +177,9 @@ impl Jwt {
                 .ok_or_else(|| SignatureError::Missing(format!("the token's claim `{claim}`")))?
                 .ok_or_else(unreadable)?;
             rule.check_distance(signed, now)?;
+            return Ok(Some(signed));
         }
-        Ok(())
+        Ok(None)
     }
 }
 

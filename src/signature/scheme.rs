@@ -91,6 +91,15 @@ pub enum Proof {
     Jwt(Jwt),
 }
 
+/// What has proved a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proven {
+    /// The index of the key that did.
+    pub key: usize,
+    /// The signed time, if the scheme has one.
+    pub signed: Option<UnixSeconds>,
+}
+
 pub(super) const NO_SIGNATURE: SignatureError =
     SignatureError::Malformed("there is no signature of the scheme's version and form");
 
@@ -145,9 +154,7 @@ impl Scheme {
         }
     }
 
-    /// Checks a request. Gives the index among `keys` of the key that proves it.
-    ///
-    /// The work is bounded by the body's length times the number of keys, whatever the headers hold.
+    /// Checks a request, as [`Scheme::prove`] does. Gives the index among `keys` of the key that proves it.
     ///
     /// # Errors
     /// See [`SignatureError`].
@@ -157,6 +164,21 @@ impl Scheme {
         message: &Message<'_>,
         now: UnixSeconds,
     ) -> Result<usize, SignatureError> {
+        self.prove(keys, message, now).map(|proven| proven.key)
+    }
+
+    /// Checks a request. Gives the key among `keys` that proves it, and the signed time.
+    ///
+    /// The work is bounded by the body's length times the number of keys, whatever the headers hold.
+    ///
+    /// # Errors
+    /// See [`SignatureError`].
+    pub fn prove<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Key> + Clone,
+        message: &Message<'_>,
+        now: UnixSeconds,
+    ) -> Result<Proven, SignatureError> {
         if let Some(rule) = &self.query {
             rule.check(message)?;
         }
@@ -181,19 +203,23 @@ impl Scheme {
         match &self.proof {
             Proof::Content(_) | Proof::Native(_) => {
                 let id = self.id(message, &mut family)?;
-                let timestamp = self.timestamp(message, &mut family, &entries, now)?;
+                let (timestamp, signed) = self.timestamp(message, &mut family, &entries, now)?;
                 let pieces = self.pieces(message, id, &timestamp, keys.clone().count())?;
-                let matched = self.matching(keys.clone(), &entries, &pieces)?.ok_or_else(mismatch)?;
+                let key = self.matching(keys.clone(), &entries, &pieces)?.ok_or_else(mismatch)?;
                 // Only of a right signature does it matter what it could be over as well.
                 if let Proof::Content(content) = &self.proof {
                     content.check_borders(&pieces)?;
                 }
-                Ok(matched)
+                Ok(Proven { key, signed })
             }
             Proof::Token => {
-                self.token(keys.clone(), &entries, |entry| Some(Cow::Borrowed(entry)))?.ok_or_else(mismatch)
+                let key = self.token(keys.clone(), &entries, |entry| Some(Cow::Borrowed(entry)))?;
+                key.map(Proven::untimed).ok_or_else(mismatch)
             }
-            Proof::Basic => self.token(keys.clone(), &entries, basic_credentials)?.ok_or_else(mismatch),
+            Proof::Basic => {
+                let key = self.token(keys.clone(), &entries, basic_credentials)?;
+                key.map(Proven::untimed).ok_or_else(mismatch)
+            }
             Proof::Jwt(jwt) => self.jwt(jwt, keys.clone(), &entries, message, now)?.ok_or_else(mismatch),
         }
     }
@@ -240,15 +266,15 @@ impl Scheme {
         }
     }
 
-    /// The signed time's text, near enough to the clock.
+    /// The signed time's text and what it says, near enough to the clock.
     fn timestamp<'a>(
         &self,
         message: &Message<'a>,
         family: &mut Option<usize>,
         entries: &[&[u8]],
         now: UnixSeconds,
-    ) -> Result<Cow<'a, [u8]>, SignatureError> {
-        let Some(rule) = &self.timestamp else { return Ok(Cow::Borrowed(b"")) };
+    ) -> Result<(Cow<'a, [u8]>, Option<UnixSeconds>), SignatureError> {
+        let Some(rule) = &self.timestamp else { return Ok((Cow::Borrowed(b""), None)) };
         let value = match &rule.place {
             TimestampPlace::Header(names) => Cow::Borrowed(message.header(names, family)?),
             TimestampPlace::Entry(prefix) => {
@@ -265,10 +291,10 @@ impl Scheme {
                 octets(value.ok_or_else(|| SignatureError::Missing(json_place(pointer)))?)
             }
             // Seen to with the token.
-            TimestampPlace::Claim(_) => return Ok(Cow::Borrowed(b"")),
+            TimestampPlace::Claim(_) => return Ok((Cow::Borrowed(b""), None)),
         };
-        rule.check(&value, now)?;
-        Ok(value)
+        let signed = rule.check(&value, now)?;
+        Ok((value, Some(signed)))
     }
 
     fn pieces<'a>(
@@ -360,7 +386,7 @@ impl Scheme {
         entries: &[&[u8]],
         message: &Message<'_>,
         now: UnixSeconds,
-    ) -> Result<Option<usize>, SignatureError> {
+    ) -> Result<Option<Proven>, SignatureError> {
         let presented = &self.first()?.presented;
         let tokens: SmallVec<[&[u8]; 1]> =
             entries.iter().filter_map(|entry| self.credential(presented, entry)).take(1).collect();
@@ -368,12 +394,18 @@ impl Scheme {
         let token = token.ok_or(SignatureError::Malformed("there is no token of the scheme's form"))?;
         for (index, key) in keys.enumerate() {
             match jwt.verify(key, token, message.body, self.timestamp.as_ref(), now) {
-                Ok(()) => return Ok(Some(index)),
+                Ok(signed) => return Ok(Some(Proven { key: index, signed })),
                 Err(Some(error)) => return Err(error),
                 Err(None) => {}
             }
         }
         Ok(None)
+    }
+}
+
+impl Proven {
+    fn untimed(key: usize) -> Self {
+        Self { key, signed: None }
     }
 }
 

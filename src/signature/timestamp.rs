@@ -65,12 +65,12 @@ impl TimestampRule {
     /// The tolerance that Standard Webhooks' libraries have.
     pub const DEFAULT_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-    /// Checks `value` against `now`.
+    /// Checks `value` against `now`, and gives the time that it is.
     ///
     /// # Errors
     /// [`SignatureError::Malformed`] if it is no time in the one spelling of its unit, and
     /// [`SignatureError::TimestampOutsideTolerance`].
-    pub fn check(&self, value: &[u8], now: UnixSeconds) -> Result<(), SignatureError> {
+    pub fn check(&self, value: &[u8], now: UnixSeconds) -> Result<UnixSeconds, SignatureError> {
         let names_zone = || std::str::from_utf8(value).is_ok_and(|text| instant::parse(text).is_some());
         let is_whole = !self.needs_zone || self.unit != TimeUnit::Rfc3339 || names_zone();
         let signed = self
@@ -78,7 +78,7 @@ impl TimestampRule {
             .read(value)
             .filter(|_| is_whole)
             .ok_or(SignatureError::Malformed("the timestamp is no time as the scheme writes it"))?;
-        self.check_distance(signed, now)
+        self.check_distance(signed, now).map(|()| signed)
     }
 
     /// Checks that `signed` is near enough to `now`.
@@ -87,7 +87,7 @@ impl TimestampRule {
     /// [`SignatureError::TimestampOutsideTolerance`].
     pub fn check_distance(&self, signed: UnixSeconds, now: UnixSeconds) -> Result<(), SignatureError> {
         if signed.0.abs_diff(now.0) > self.tolerance.as_secs() {
-            return Err(SignatureError::TimestampOutsideTolerance { signed, now });
+            return Err(SignatureError::TimestampOutsideTolerance { signed, now, proven: None });
         }
         Ok(())
     }

@@ -89,6 +89,9 @@ impl ClusterMetrics {
     /// There are two clusters, and this one takes the records.
     pub(crate) fn active(&self, cluster: Cluster) {
         self.active.store(number(cluster), Ordering::Relaxed);
+        for cluster in [Cluster::Primary, Cluster::Standby] {
+            self.failovers.add(0, &[of_cluster(cluster)]);
+        }
     }
 
     /// This one takes the records from now on.

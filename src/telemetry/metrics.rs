@@ -1,4 +1,4 @@
-//! Every instrument, in one file.
+//! Every instrument: those of requests and records here, the others in the files beside this one.
 //!
 //! Takes what the stations and librdkafka's callbacks observe. Gives `/metrics` in the Prometheus text format.
 //! Instruments go through the OpenTelemetry API with the names of its semantic conventions, where there is
@@ -8,8 +8,8 @@
 //! Sources: OpenTelemetry semantic conventions for HTTP server and messaging (Kafka) metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _, UpDownCounter};
@@ -18,7 +18,14 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder as _, TextEncoder};
 
 use super::clusters::{ClusterMetrics, of_cluster};
+use super::configuration::Configuration;
+use super::kafka::KafkaMetrics;
+use super::limits::{self, Connections};
+use super::process;
+use super::repeats::{Mark, Repeats};
+use super::sources::SourceMetrics;
 use crate::budget::Budget;
+use crate::config::Source;
 use crate::kafka::clusters::Cluster;
 use crate::topic::TopicName;
 
@@ -32,6 +39,10 @@ const NO_SOURCE: &str = "none";
 /// What is counted as late.
 const LATE: &str = "Records acknowledged or given up after their request was answered 503";
 
+/// What is counted as repeated.
+const REPEATED: &str = "Records acknowledged whose key is among the last ones that this replica remembers: a lower \
+                        bound of the records that consumers have twice";
+
 /// Every instrument.
 #[derive(Debug)]
 pub struct Metrics {
@@ -41,33 +52,28 @@ pub struct Metrics {
     meter: Meter,
     request_duration: Histogram<f64>,
     active_requests: UpDownCounter<i64>,
-    rejections: Counter<u64>,
+    pub(super) rejections: Counter<u64>,
     sent_messages: Counter<u64>,
     send_duration: Histogram<f64>,
     late_deliveries: Counter<u64>,
-    dead_letters: Counter<u64>,
+    pub(super) repeated: Counter<u64>,
+    repeats: Repeats,
+    pub(super) dead_letters: Counter<u64>,
     dropped: Counter<u64>,
-    not_genuine: NotGenuine,
-    verified: Counter<u64>,
-    empty_batches: Counter<u64>,
+    pub(super) not_genuine: NotGenuine,
+    pub(super) verified: Counter<u64>,
+    pub(super) empty_batches: Counter<u64>,
     handshakes: Counter<u64>,
     schema_registry: Counter<u64>,
     pub(crate) clusters: ClusterMetrics,
+    pub(crate) kafka: KafkaMetrics,
+    pub(crate) connections: Connections,
+    pub(crate) sources: SourceMetrics,
     configuration: Arc<Configuration>,
     preflight: Arc<[AtomicU64; 2]>,
 }
 
-/// What is known of the configuration that runs.
-#[derive(Debug)]
-struct Configuration {
-    reloads: Counter<u64>,
-    /// Whether the file, as it was read last, is another one, and wrong.
-    failed: AtomicBool,
-    /// When it was read: seconds since 1970.
-    read_at: AtomicU64,
-}
-
-fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+pub(super) fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
     meter.u64_counter(name).with_description(description).build()
 }
 
@@ -119,6 +125,7 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
         let meter = provider.meter("hookbridge");
         observe_lost_lines(&meter);
+        process::observe(&meter);
         let clusters = ClusterMetrics::new(&meter);
         let preflight = preflight(&meter);
         Ok(Arc::new(Self {
@@ -140,6 +147,8 @@ impl Metrics {
                 "Time from enqueueing a record to its delivery report",
             ),
             late_deliveries: counter(&meter, "hookbridge.deliveries.late", LATE),
+            repeated: counter(&meter, "hookbridge.deliveries.repeated", REPEATED),
+            repeats: Repeats::new(),
             dead_letters: counter(
                 &meter,
                 "hookbridge.dead_letters",
@@ -173,6 +182,9 @@ impl Metrics {
                 "Requests by which a provider sees who is there, by what became of them",
             ),
             clusters,
+            kafka: KafkaMetrics::new(&meter),
+            connections: Connections::new(&meter),
+            sources: SourceMetrics::new(&meter),
             preflight,
             meter,
             _provider: provider,
@@ -180,27 +192,20 @@ impl Metrics {
         }))
     }
 
-    /// Reports what is taken of `budget`, and whether Kafka is `ready`, whenever they are asked for.
-    pub(crate) fn observe(&self, budget: &Arc<Budget>, ready: impl Fn() -> bool + Send + Sync + 'static) {
-        let (of_requests, of_bytes) = (Arc::clone(budget), Arc::clone(budget));
-        self.meter
-            .u64_observable_gauge("hookbridge.in_flight.requests")
-            .with_description("Requests under way, up to the last delivery report of their records")
-            .with_callback(move |observer| observer.observe(of_requests.requests() as u64, &[]))
-            .build();
-        self.meter
-            .u64_observable_gauge("hookbridge.in_flight.body")
-            .with_description(
-                "Octets of request bodies in memory, with what the records of batches take beside",
-            )
-            .with_unit("By")
-            .with_callback(move |observer| observer.observe(of_bytes.bytes() as u64, &[]))
-            .build();
-        self.meter
-            .u64_observable_gauge("hookbridge.ready")
-            .with_description("1 if /readyz says so")
-            .with_callback(move |observer| observer.observe(u64::from(ready()), &[]))
-            .build();
+    /// Reports what is taken of `budget`, the limits, and whether Kafka is `ready`, whenever they are asked for.
+    pub(crate) fn observe(
+        &self,
+        budget: &Arc<Budget>,
+        max_connections: usize,
+        ready: impl Fn() -> bool + Send + Sync + 'static,
+    ) {
+        limits::observe(&self.meter, budget, max_connections, ready);
+    }
+
+    /// These sources are served from now on, and no others.
+    pub(crate) fn serve(&self, sources: &[Arc<Source>]) {
+        self.sources.serve(sources);
+        self.begin_at_zero(sources);
     }
 
     /// A request has arrived, for the source of that name, if there is one.
@@ -251,20 +256,26 @@ impl Metrics {
         }
     }
 
+    /// What a record of a genuine event is remembered by.
+    pub(crate) fn mark(&self, source: &Arc<str>, key: &[u8]) -> Mark {
+        self.repeats.mark(source, key)
+    }
+
+    /// A record has been acknowledged.
+    pub(crate) fn acknowledged(&self, mark: &Mark) {
+        if self.repeats.is_repeated(mark) {
+            self.repeated.add(1, &[of_source(&mark.source)]);
+        }
+    }
+
     /// A request is genuine, by the key of that name.
     pub(crate) fn verified(&self, source: &Arc<str>, key: &Arc<str>) {
-        let key = KeyValue::new("hookbridge.key", Value::String(Arc::clone(key).into()));
-        self.verified.add(1, &[of_source(source), key]);
+        self.verified.add(1, &[of_source(source), of_key(key)]);
     }
 
     /// The configuration was read again, and is in place, or is wrong.
     pub(crate) fn configuration_read(&self, in_place: bool) {
-        let outcome = if in_place { "succeeded" } else { "failed" };
-        self.configuration.reloads.add(1, &[KeyValue::new("hookbridge.outcome", outcome)]);
-        self.configuration.failed.store(!in_place, Ordering::Relaxed);
-        if in_place {
-            self.configuration.read_at.store(now(), Ordering::Relaxed);
-        }
+        self.configuration.read(in_place);
     }
 
     /// A genuine event can't be read, and goes to the dead-letter topic.
@@ -317,6 +328,7 @@ impl Metrics {
 
     pub(crate) fn producer_generation(&self, number: u64, cluster: Option<Cluster>) {
         self.clusters.generation(number, cluster);
+        self.kafka.in_place(number, cluster);
     }
 
     /// Everything, in the Prometheus text format (version 0.0.4).
@@ -332,8 +344,8 @@ impl Metrics {
 
 /// What is counted of requests whose signature fails, beside the rejections.
 #[derive(Debug)]
-struct NotGenuine {
-    unverified: Counter<u64>,
+pub(super) struct NotGenuine {
+    pub(super) unverified: Counter<u64>,
     quarantined: Counter<u64>,
     skipped: Counter<u64>,
 }
@@ -352,40 +364,6 @@ impl NotGenuine {
     }
 }
 
-impl Configuration {
-    /// Read just now, and reported by `meter` whenever it is asked for.
-    fn observed_by(meter: &Meter) -> Arc<Self> {
-        let reloads = counter(
-            meter,
-            "hookbridge.config.reloads",
-            "Readings of the configuration since the start, by outcome",
-        );
-        let this = Self { reloads, failed: AtomicBool::new(false), read_at: AtomicU64::new(now()) };
-        let this = Arc::new(this);
-        let (of_failure, of_time) = (Arc::clone(&this), Arc::clone(&this));
-        meter
-            .u64_observable_gauge("hookbridge.config.reload.failed")
-            .with_description(
-                "1 if the configuration's files are wrong, and what runs is older than they are",
-            )
-            .with_callback(move |observer| {
-                observer.observe(u64::from(of_failure.failed.load(Ordering::Relaxed)), &[]);
-            })
-            .build();
-        meter
-            .u64_observable_gauge("hookbridge.config.last_load.timestamp")
-            .with_description("When the configuration that runs was read, since 1970")
-            .with_unit("s")
-            .with_callback(move |observer| observer.observe(of_time.read_at.load(Ordering::Relaxed), &[]))
-            .build();
-        this
-    }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
 /// One request under observation, to its answer or until its connection breaks.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
@@ -395,8 +373,12 @@ pub(crate) struct Watch<'a> {
     arrived: Instant,
 }
 
-fn of_source(source: &Arc<str>) -> KeyValue {
+pub(super) fn of_source(source: &Arc<str>) -> KeyValue {
     KeyValue::new("hookbridge.source", Value::String(Arc::clone(source).into()))
+}
+
+pub(super) fn of_key(key: &Arc<str>) -> KeyValue {
+    KeyValue::new("hookbridge.key", Value::String(Arc::clone(key).into()))
 }
 
 impl Watch<'_> {

@@ -33,6 +33,7 @@ mod keys;
 mod limits;
 mod load;
 mod mapping;
+mod metrics_documented;
 mod preflight;
 mod providers;
 mod quarantine;
