@@ -59,7 +59,7 @@ def lines(title, description, targets, unit, width=8, height=7, stacked=False, t
         "drawStyle": "line",
         "lineInterpolation": "linear",
         "lineWidth": 1,
-        "fillOpacity": 30 if stacked else 8,
+        "fillOpacity": 30 if stacked else 0,
         "gradientMode": "none",
         "showPoints": "never",
         "spanNulls": False,
