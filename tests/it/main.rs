@@ -42,6 +42,7 @@ mod registry;
 mod registry_faults;
 mod registry_routes;
 mod reload;
+mod runbook;
 mod schema_files;
 mod shadow;
 mod shutdown;

@@ -75,8 +75,8 @@ def lines(title, description, targets, unit, width=8, height=7, stacked=False, t
     return found
 
 
-def number(title, description, expr, unit, thresholds, width=3, height=4, decimals=None, graph=True, mappings=()):
-    """One number, in the colour of its threshold, over its course."""
+def number(title, description, expr, unit, thresholds, width=3, height=4, decimals=None, graph=True, empty=None):
+    """One number, in the colour of its threshold, over its course. `empty`: what is shown where there is none."""
     found = panel(
         "stat", title, description, [target(expr)], unit, width, height, thresholds, decimals,
         reduceOptions={"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -86,7 +86,8 @@ def number(title, description, expr, unit, thresholds, width=3, height=4, decima
         showPercentChange=False,
     )
     found["fieldConfig"]["defaults"]["color"] = {"mode": "thresholds"}
-    found["fieldConfig"]["defaults"]["mappings"] = list(mappings)
+    if empty is not None:
+        found["fieldConfig"]["defaults"]["noValue"] = empty
     return found
 
 

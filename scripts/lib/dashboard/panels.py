@@ -89,7 +89,7 @@ def fine():
                "is failing.",
                share_refused, "percentunit", steps(GREEN, (0.05, YELLOW), (0.5, RED)), decimals=1),
         number("Kafka (p99)", "How long one record of a hundred waits: from enqueueing a record to its delivery report. Providers wait 3 to 15 s.",
-               f"{quantile(0.99, ACK, f'{ALL},{SCOPE}')} > 0 or vector(0)", "s", steps(GREEN, (0.25, YELLOW), (1, RED))),
+               f"{quantile(0.99, ACK, f'{ALL},{SCOPE}')} > 0", "s", steps(GREEN, (0.25, YELLOW), (1, RED)), empty="none"),
         number("Silent sources", "Sources of which nothing was accepted for longer than their `expected_every`.",
                silent, "short", steps(GREEN, (1, RED)), graph=False),
         number("Dead letters", "Genuine events in the time shown that could not be read, and wait in the dead-letter topic.",
@@ -270,14 +270,12 @@ def shedding():
 
 
 def cost():
-    cpu = per_second("process_cpu_time_seconds_total", PROCESS)
-    accepted = f"({per_second(REQUESTS, f'{OF_SOURCE},{ACCEPTED}')} > 0)"
     size = "http_server_request_body_size_bytes"
     return [
-        lines("CPU for 1000 events", "Seconds of a core for a thousand accepted requests, of all sources together; what is refused "
-              "costs too. With little traffic it is the idle process that is seen.",
-              [target(f"1000 * {cpu} / ({per_second(REQUESTS, f'{ALL},hookbridge_source!={chr(34)}{chr(34)},{ACCEPTED}')} > 0)", "CPU")],
-              "s"),
+        lines("CPU for 1000 requests", "Seconds of a core for a thousand answers of any kind, of all sources together, in 5 minutes. With "
+              "little traffic it is the idle process that is seen.",
+              [target(f"""1000 * {total('rate', 'process_cpu_time_seconds_total', PROCESS, '[5m]')}
+                  / ({total('rate', REQUESTS, f'{ALL},hookbridge_source!={chr(34)}{chr(34)}', '[5m]')} > 0)""", "CPU")], "s"),
         lines("Octets of an event", "The mean of the bodies. What Kafka stores is this with some 0.5 KiB of headers, times its replicas.",
               [target(f"{per_second(f'{size}_sum', OF_SOURCE, BY_SOURCE)} / ({per_second(f'{size}_count', OF_SOURCE, BY_SOURCE)} > 0)",
                       "{{hookbridge_source}}")], "bytes"),
@@ -323,7 +321,7 @@ def build():
         "section for each alert.",
         [variable("namespace", "Namespace", "label_values(hookbridge_ready, namespace)", ".*", "Kubernetes namespaces"),
          variable("job", "Job", 'label_values(hookbridge_ready{namespace=~"$namespace"}, job)', None, "Releases of hookbridge"),
-         variable("source", "Source", f"label_values(hookbridge_source_info{{{ALL}}}, hookbridge_source)", ".+",
+         variable("source", "Source", f"label_values(hookbridge_source_info{{{ALL}}}, hookbridge_source)", None,
                   "Sources, by their names in the configuration")],
         [event("Configuration read", f"changes(hookbridge_config_last_load_timestamp_seconds{{{ALL}}}[1m]) > 0",
                "configuration read", BLUE),
