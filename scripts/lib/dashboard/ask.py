@@ -33,7 +33,7 @@ class Dashboard:
         self.values = {}
         for variable in self.model["templating"]["list"]:
             if variable["type"] == "query":
-                self.values[variable["name"]] = variable["allValue"] or self._offered(variable["definition"])
+                self.values[variable["name"]] = variable.get("allValue") or self._offered(variable["query"]["query"])
 
     def _offered(self, definition):
         # label_values(METRIC{...}, LABEL)
@@ -62,14 +62,18 @@ class Dashboard:
         return self.prometheus.over_time(expr, self.begin, self.end, self.step)
 
     def events(self):
-        """The marks: (name, color, title, times)."""
+        """The marks: a colour, and from when to when. Those of one colour that touch are one."""
         found = []
         for one in self.model["annotations"]["list"]:
             if "expr" in one:
-                for series in self.prometheus.over_time(self.resolved(one["expr"]), self.begin, self.end, self.step):
-                    times = [float(at) for at, _ in series["values"]]
-                    found.append({"name": one["name"], "color": one["iconColor"], "labels": series["metric"],
-                                  "title": one["titleFormat"], "from": times[0], "to": times[-1]})
+                series = self.prometheus.over_time(self.resolved(one["expr"]), self.begin, self.end, self.step)
+                spans = []
+                for at in sorted({float(at) for each in series for at, _ in each["values"]}):
+                    if spans and at - spans[-1]["to"] <= self.step:
+                        spans[-1]["to"] = at
+                    else:
+                        spans.append({"color": one["iconColor"], "from": at, "to": at})
+                found += spans
         return found
 
     def selectors(self):

@@ -96,12 +96,12 @@ def bands(title, description, targets, unit, thresholds, width=24, height=6):
     found = panel(
         "state-timeline", title, description, targets, unit, width, height, thresholds,
         mergeValues=True, showValue="never", alignValue="left", rowHeight=0.85,
-        legend={"displayMode": "list", "placement": "bottom", "showLegend": True},
+        legend={"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         tooltip={"mode": "single", "sort": "none"},
     )
     defaults = found["fieldConfig"]["defaults"]
     defaults["color"] = {"mode": "thresholds"}
-    defaults["custom"] = {"fillOpacity": 70, "lineWidth": 0, "spanNulls": False}
+    defaults["custom"] = {"fillOpacity": 70, "lineWidth": 0}
     return found
 
 
@@ -110,7 +110,7 @@ def table(title, description, keys, columns, width=12, height=7, sort=None):
     targets = [target(expr, instant=True, table=True) for _, expr, _, _ in columns]
     found = panel(
         "table", title, description, targets, "short", width, height,
-        showHeader=True, cellHeight="sm", footer={"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
+        showHeader=True, cellHeight="sm",
         sortBy=[{"displayName": sort, "desc": True}] if sort else [],
     )
     found["fieldConfig"]["defaults"]["custom"] = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
@@ -140,25 +140,26 @@ def table(title, description, keys, columns, width=12, height=7, sort=None):
 
 def variable(name, label, query, all_value, description):
     """A choice among a label's values; several, or all: `all_value`, or None for those that are offered."""
-    return {
+    found = {
         "type": "query",
         "name": name,
         "label": label,
         "description": description,
         "datasource": DATASOURCE,
-        "definition": query,
         "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
         "refresh": 2,
         "sort": 1,
         "multi": True,
         "includeAll": True,
-        "allValue": all_value,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "options": [],
         "regex": "",
         "hide": 0,
         "skipUrlSync": False,
     }
+    if all_value is not None:
+        found["allValue"] = all_value
+    return found
 
 
 def event(name, expr, title, color):
@@ -204,7 +205,7 @@ def dashboard(title, uid, description, variables, events, rows):
     """The whole of it, as Grafana exports it."""
     source = {
         "type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus", "refresh": 1, "regex": "",
-        "current": {}, "options": [], "hide": 0, "includeAll": False, "multi": False, "skipUrlSync": False,
+        "current": {"selected": False, "text": "default", "value": "default"}, "options": [], "hide": 0, "includeAll": False, "multi": False, "skipUrlSync": False,
         "description": "The Prometheus that scrapes hookbridge",
     }
     built_in = {

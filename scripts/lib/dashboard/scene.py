@@ -138,7 +138,7 @@ class Scene:
 
 def try_it(scene, path):
     """Plays it through once, and goes on for as long as a query is without data, within limits."""
-    seconds, deadline = 60, time.time() + 180
+    seconds, deadline = 45, time.time() + 300
     scene.play(seconds, outage=6)
     while empty := scene.dashboard(path).without_data():
         if time.time() > deadline:
