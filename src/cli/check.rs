@@ -164,13 +164,26 @@ fn write_source(out: &mut String, source: &Source) -> std::fmt::Result {
             "  splits      the list at {split}: an event for each element; an ID of the whole request gets its index"
         )?;
     }
+    write_times(out, source)?;
+    write_topics(out, source)
+}
+
+/// How soon it answers, and how often it should be asked.
+fn write_times(out: &mut String, source: &Source) -> std::fmt::Result {
     writeln!(
         out,
         "  answers     within {}, bodies up to {}",
         show_duration(source.respond_within),
         show_bytes(source.max_body_bytes)
     )?;
-    write_topics(out, source)
+    if let Some(every) = source.expected_every {
+        writeln!(
+            out,
+            "  expected    at least every {}; metrics tell if it is silent for longer",
+            show_duration(every)
+        )?;
+    }
+    Ok(())
 }
 
 fn write_topics(out: &mut String, source: &Source) -> std::fmt::Result {

@@ -458,6 +458,22 @@ fn a_border_that_can_not_be_told_is_refused() {
 }
 
 #[test]
+fn silence_is_expected_within_bounds() {
+    let of = |every: &str| format!("provider: svix\nsecrets: [{{ env: WHSEC }}]\nexpected_every: {every}");
+    for (every, seconds) in [("1m", 60), ("12h", 43_200), ("7d", 604_800)] {
+        let expected = source(&of(every)).expected_every;
+        assert_eq!(expected.map(|every| every.as_secs()), Some(seconds), "{every}");
+    }
+    for (every, said) in
+        [("59s", "must be from 1m to 7d"), ("8d", "longer than a week"), ("1w", "is not a duration")]
+    {
+        let shown = faults_of_source(&of(every));
+        assert!(shown.contains("sources.s.expected_every") && shown.contains(said), "{shown}");
+    }
+    assert_eq!(source("provider: svix\nsecrets: [{ env: WHSEC }]").expected_every, None);
+}
+
+#[test]
 fn hints_are_short_and_say_what_to_do() {
     let lists = "`hookbridge providers` lists";
     for (source, said) in [

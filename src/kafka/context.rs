@@ -4,8 +4,8 @@
 //! the supervisor of a producer that may have died. Nothing here blocks, allocates much or panics: it would
 //! hold up every other delivery report.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Once};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -21,6 +21,8 @@ use super::health::Health;
 use super::statistics::Report;
 use super::trouble::Trouble;
 use crate::telemetry::metrics::Metrics;
+
+static UNREADABLE: Once = Once::new();
 
 /// What the supervisor is told.
 #[derive(Debug)]
@@ -75,7 +77,11 @@ impl ClientContext for Context {
                 self.health.report(self.generation, report.is_assigned());
                 self.metrics.kafka.reported(self.generation, self.cluster, &report);
             }
-            Err(error) => tracing::warn!(%error, "librdkafka's statistics can't be read"),
+            // It would be said four times a second.
+            Err(error) => UNREADABLE.call_once(|| {
+                let hint = "readiness is known by them; a librdkafka other than the one in the build writes them otherwise";
+                tracing::warn!(%error, hint, "librdkafka's statistics can't be read");
+            }),
         }
     }
 

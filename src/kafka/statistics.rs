@@ -14,22 +14,26 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 /// Brokers of one report that are read. Each may be there twice, and no more than half as many are shown.
 const MAX_BROKERS: usize = 512;
 
+/// A number that is never negative. librdkafka writes some of them as signed, and a report must not be lost for one.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
+
 /// A report on one producer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Report<'a> {
     /// Records in the producer's queue.
     #[serde(rename = "msg_cnt")]
-    pub(crate) messages: u64,
+    pub(crate) messages: Count,
     /// Their octets.
     #[serde(rename = "msg_size")]
-    pub(crate) bytes: u64,
+    pub(crate) bytes: Count,
     /// How many may be there.
     #[serde(rename = "msg_max")]
-    pub(crate) max_messages: u64,
+    pub(crate) max_messages: Count,
     /// How many octets they may have.
     #[serde(rename = "msg_size_max")]
-    pub(crate) max_bytes: u64,
+    pub(crate) max_bytes: Count,
     /// The brokers, as librdkafka knows them: one may be there twice, as configured and as the cluster names it.
     #[serde(borrow, deserialize_with = "values")]
     pub(crate) brokers: Vec<Broker<'a>>,
@@ -53,18 +57,18 @@ pub(crate) struct Broker<'a> {
     state: Cow<'a, str>,
     /// Requests that could not be sent.
     #[serde(rename = "txerrs")]
-    pub(crate) failed_to_send: u64,
+    pub(crate) failed_to_send: Count,
     /// Answers that could not be received.
     #[serde(rename = "rxerrs")]
-    pub(crate) failed_to_receive: u64,
+    pub(crate) failed_to_receive: Count,
     /// Requests sent again.
     #[serde(rename = "txretries")]
-    pub(crate) retried: u64,
+    pub(crate) retried: Count,
     /// Requests whose answer did not come in time.
     #[serde(rename = "req_timeouts")]
-    pub(crate) timed_out: u64,
+    pub(crate) timed_out: Count,
     /// Connections that have ended, whoever ended them.
-    pub(crate) disconnects: u64,
+    pub(crate) disconnects: Count,
     /// From request to answer, in microseconds.
     #[serde(rename = "rtt")]
     pub(crate) round_trip: Window,
@@ -78,13 +82,13 @@ pub(crate) struct Broker<'a> {
 pub(crate) struct Window {
     /// How often.
     #[serde(rename = "cnt")]
-    pub(crate) count: u64,
+    pub(crate) count: Count,
     /// All values together.
-    pub(crate) sum: u64,
+    pub(crate) sum: Count,
     /// The largest value.
-    pub(crate) max: u64,
+    pub(crate) max: Count,
     /// What 99 of 100 values do not exceed, about.
-    pub(crate) p99: u64,
+    pub(crate) p99: Count,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,6 +96,13 @@ pub(crate) struct Window {
 struct Idempotence<'a> {
     #[serde(borrow)]
     idemp_state: Cow<'a, str>,
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i128::deserialize(deserializer)?;
+        Ok(Self(u64::try_from(number).unwrap_or(0)))
+    }
 }
 
 impl<'a> Report<'a> {
@@ -156,9 +167,9 @@ mod tests {
         "msg_cnt": 3, "msg_size": 300, "msg_max": 100000, "msg_size_max": 1073741824,
         "brokers": {
             "kafka-1:9092/1": { "name": "kafka-1:9092/1", "nodeid": 1, "nodename": "kafka-1:9092", "source": "learned",
-                "state": "UP", "txerrs": 1, "txretries": 2, "req_timeouts": 3, "rxerrs": 4, "disconnects": 5,
+                "state": "UP", "txerrs": 1, "txretries": 2, "req_timeouts": 3, "rxerrs": 4, "disconnects": 5, "future": [1],
                 "rtt": { "min": 100, "max": 900, "avg": 500, "sum": 1000, "cnt": 2, "p99": 900, "outofrange": 0 },
-                "throttle": { "min": 0, "max": 7, "sum": 7, "cnt": 1, "p99": 7 },
+                "throttle": { "min": 0, "max": 7, "sum": -1, "cnt": 1, "p99": 7 },
                 "req": { "Produce": 2 }, "toppars": { "a-0": { "topic": "a", "partition": 0 } } },
             ":0/internal": { "nodeid": -1, "nodename": ":0", "source": "internal", "state": "UP" }
         },
@@ -169,15 +180,16 @@ mod tests {
     fn reads_what_it_needs() {
         let report = Report::read(REPORT.as_bytes()).unwrap();
         assert!(report.is_assigned());
-        assert_eq!((report.messages, report.bytes), (3, 300));
-        assert_eq!((report.max_messages, report.max_bytes), (100_000, 1 << 30));
+        assert_eq!((report.messages.0, report.bytes.0), (3, 300));
+        assert_eq!((report.max_messages.0, report.max_bytes.0), (100_000, 1 << 30));
         let [broker, internal] = &report.brokers[..] else { panic!("{:?}", report.brokers) };
         assert!(broker.is_real() && broker.is_connected() && !internal.is_real());
         assert_eq!((broker.id, &*broker.name), (1, "kafka-1:9092"));
         let counts = [broker.failed_to_send, broker.retried, broker.timed_out, broker.failed_to_receive];
-        assert_eq!((counts, broker.disconnects), ([1, 2, 3, 4], 5));
-        assert_eq!((broker.round_trip.count, broker.round_trip.sum, broker.round_trip.p99), (2, 1000, 900));
-        assert_eq!(broker.throttle.max, 7);
+        assert_eq!((counts.map(|count| count.0), broker.disconnects.0), ([1, 2, 3, 4], 5));
+        let Window { count, sum, max, p99 } = broker.round_trip;
+        assert_eq!([count, sum, max, p99].map(|count| count.0), [2, 1000, 900, 900]);
+        assert_eq!((broker.throttle.max.0, broker.throttle.sum.0), (7, 0), "nothing is less than nothing");
     }
 
     #[test]

@@ -182,7 +182,9 @@ impl KafkaMetrics {
         let this = self.again();
         meter
             .f64_observable_up_down_counter("hookbridge.kafka.broker.throttle")
-            .with_description("The longest that the broker has asked to wait, for its quotas, in the last minute")
+            .with_description(
+                "The longest that the broker has asked to wait, for its quotas, in the last minute",
+            )
             .with_unit("s")
             .with_callback(move |observer| {
                 this.each_broker(|broker, labels| {
@@ -195,7 +197,9 @@ impl KafkaMetrics {
         let this = self.again();
         meter
             .i64_observable_up_down_counter("hookbridge.kafka.broker.connected")
-            .with_description("1 if there is a connection to the broker. librdkafka has one where it needs one")
+            .with_description(
+                "1 if there is a connection to the broker. librdkafka has one where it needs one",
+            )
             .with_callback(move |observer| {
                 this.each_broker(|broker, labels| {
                     if let Some(connected) = broker.connected {
@@ -214,11 +218,7 @@ impl KafkaMetrics {
                 "Requests that could not be sent, or whose answer could not be received",
                 FAILED,
             ),
-            (
-                "hookbridge.kafka.requests.timed_out",
-                "Requests whose answer did not come in time",
-                TIMED_OUT,
-            ),
+            ("hookbridge.kafka.requests.timed_out", "Requests whose answer did not come in time", TIMED_OUT),
             (
                 "hookbridge.kafka.connections.lost",
                 "Connections to the broker that have ended, whoever ended them",
@@ -253,10 +253,10 @@ impl State {
             return;
         }
         self.queue = Some(Queue {
-            messages: report.messages,
-            bytes: report.bytes,
-            max_messages: report.max_messages,
-            max_bytes: report.max_bytes,
+            messages: report.messages.0,
+            bytes: report.bytes.0,
+            max_messages: report.max_messages.0,
+            max_bytes: report.max_bytes.0,
         });
         let there = || report.brokers.iter().filter(|broker| broker.is_real());
         // What the configuration names is a way to the cluster, and of no interest once its brokers are known.
@@ -306,10 +306,10 @@ impl Broker {
     fn count<'r>(&mut self, same: impl Iterator<Item = &'r statistics::Broker<'r>>) {
         let mut now = [0; 4];
         for broker in same {
-            now[RETRIED] += broker.retried;
-            now[FAILED] += broker.failed_to_send + broker.failed_to_receive;
-            now[TIMED_OUT] += broker.timed_out;
-            now[LOST] += broker.disconnects;
+            now[RETRIED] += broker.retried.0;
+            now[FAILED] += broker.failed_to_send.0 + broker.failed_to_receive.0;
+            now[TIMED_OUT] += broker.timed_out.0;
+            now[LOST] += broker.disconnects.0;
         }
         for ((count, reported), now) in self.counts.iter_mut().zip(&mut self.reported).zip(now) {
             // Less than before: librdkafka has dropped one of the broker's entries, and its count with it.
@@ -323,10 +323,10 @@ impl Broker {
         let mut connected = false;
         for broker in same {
             connected |= broker.is_connected();
-            sample.count += broker.round_trip.count;
-            sample.sum_us += broker.round_trip.sum;
-            sample.p99_us = sample.p99_us.max(broker.round_trip.p99);
-            sample.throttle_ms = sample.throttle_ms.max(broker.throttle.max);
+            sample.count += broker.round_trip.count.0;
+            sample.sum_us += broker.round_trip.sum.0;
+            sample.p99_us = sample.p99_us.max(broker.round_trip.p99.0);
+            sample.throttle_ms = sample.throttle_ms.max(broker.throttle.max.0);
         }
         self.connected = Some(connected);
         if self.windows.len() >= WINDOWS {

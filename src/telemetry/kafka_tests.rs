@@ -38,7 +38,8 @@ fn in_place(generation: u64) -> Arc<Metrics> {
 #[test]
 fn counters_go_on_over_producers() {
     let metrics = in_place(1);
-    let retried = |metrics: &Metrics| value(metrics, "hookbridge_kafka_requests_retried_total", "kafka-1:9092");
+    let retried =
+        |metrics: &Metrics| value(metrics, "hookbridge_kafka_requests_retried_total", "kafka-1:9092");
     assert_eq!(retried(&metrics), None);
     report(&metrics, 1, &[&learned(1, r#", "txretries": 5, "txerrs": 1, "rxerrs": 2"#)]);
     report(&metrics, 1, &[&learned(1, r#", "txretries": 7, "txerrs": 1, "rxerrs": 2"#)]);
@@ -78,7 +79,9 @@ fn a_broker_by_two_names_is_one_and_the_configuration_s_is_only_a_way() {
     let metrics = in_place(1);
     let connected = |broker| value(&metrics, "hookbridge_kafka_broker_connected", broker);
     let bootstrap = |name: &str| {
-        format!(r#""nodeid": -1, "nodename": "{name}:9092", "source": "configured", "state": "INIT", "disconnects": 2"#)
+        format!(
+            r#""nodeid": -1, "nodename": "{name}:9092", "source": "configured", "state": "INIT", "disconnects": 2"#
+        )
     };
     report(&metrics, 1, &[&bootstrap("kafka"), &bootstrap("kafka-1")]);
     assert_eq!((connected("kafka:9092"), connected("kafka-1:9092")), (Some(0.0), Some(0.0)));

@@ -39,6 +39,22 @@ const NO_SOURCE: &str = "none";
 /// What is counted as late.
 const LATE: &str = "Records acknowledged or given up after their request was answered 503";
 
+/// What is counted as a dead letter.
+const DEAD_LETTERS: &str = "Genuine events that could not be read, by reason";
+
+/// What is counted as dropped.
+const DROPPED: &str = "Events acknowledged and not published, as configured";
+
+/// What is counted as an empty batch.
+const EMPTY_BATCHES: &str = "Batches acknowledged that have no event in them";
+
+/// What is counted as a question to the registry.
+const QUESTIONS: &str =
+    "Questions to the schema registry, by whether they were answered with a schema that can be used";
+
+/// What is counted as a handshake.
+const HANDSHAKES: &str = "Requests by which a provider sees who is there, by what became of them";
+
 /// What is counted as repeated.
 const REPEATED: &str = "Records acknowledged whose key is among the last ones that this replica remembers: a lower \
                         bound of the records that consumers have twice";
@@ -149,16 +165,8 @@ impl Metrics {
             late_deliveries: counter(&meter, "hookbridge.deliveries.late", LATE),
             repeated: counter(&meter, "hookbridge.deliveries.repeated", REPEATED),
             repeats: Repeats::new(),
-            dead_letters: counter(
-                &meter,
-                "hookbridge.dead_letters",
-                "Genuine events that could not be read, by reason",
-            ),
-            dropped: counter(
-                &meter,
-                "hookbridge.events.dropped",
-                "Events acknowledged and not published, as configured",
-            ),
+            dead_letters: counter(&meter, "hookbridge.dead_letters", DEAD_LETTERS),
+            dropped: counter(&meter, "hookbridge.events.dropped", DROPPED),
             not_genuine: NotGenuine::new(&meter),
             verified: counter(
                 &meter,
@@ -166,21 +174,9 @@ impl Metrics {
                 "Requests found genuine, by the name of the key that signed them",
             ),
             configuration: Configuration::observed_by(&meter),
-            empty_batches: counter(
-                &meter,
-                "hookbridge.batches.empty",
-                "Batches acknowledged that have no event in them",
-            ),
-            schema_registry: counter(
-                &meter,
-                "hookbridge.registry.requests",
-                "Questions to the schema registry, by whether they were answered with a schema that can be used",
-            ),
-            handshakes: counter(
-                &meter,
-                "hookbridge.handshakes",
-                "Requests by which a provider sees who is there, by what became of them",
-            ),
+            empty_batches: counter(&meter, "hookbridge.batches.empty", EMPTY_BATCHES),
+            schema_registry: counter(&meter, "hookbridge.registry.requests", QUESTIONS),
+            handshakes: counter(&meter, "hookbridge.handshakes", HANDSHAKES),
             clusters,
             kafka: KafkaMetrics::new(&meter),
             connections: Connections::new(&meter),

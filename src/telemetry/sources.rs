@@ -54,7 +54,9 @@ impl SourceMetrics {
         observe(meter, &served);
         let histogram = meter
             .f64_histogram("hookbridge.signature.age")
-            .with_description("How far the signed time of requests whose signature holds is from their arrival")
+            .with_description(
+                "How far the signed time of requests whose signature holds is from their arrival",
+            )
             .with_unit("s");
         let signature_age = histogram.with_boundaries(AGES.to_vec()).build();
         let histogram = meter

@@ -75,8 +75,12 @@ fn a_killed_broker_loses_no_receipt() {
         eventually(SOON, "/readyz says 503", || (scene.bridge.readyz()? == 503).then_some(()));
         assert!(killed.elapsed() < Duration::from_secs(10) + SLACK, "{:?}", killed.elapsed());
         assert_eq!(scene.bridge.get_admin("/livez").status, 200);
+        wait_for_connection(scene, 0.0);
         kafka.restart();
         eventually(SOON, "/readyz says 200", || (scene.bridge.readyz()? == 200).then_some(()));
+        wait_for_connection(scene, 1.0);
+        let lost = scene.bridge.metric("hookbridge_kafka_connections_lost_total", &[]);
+        assert!(lost.is_some_and(|lost| lost >= 1.0), "{lost:?}");
         wait_for_answers(scene, "200", 50.0);
         stop.store(true, Ordering::Relaxed);
         senders.into_iter().map(|sender| sender.join().expect("a sender")).collect()
@@ -87,6 +91,14 @@ fn a_killed_broker_loses_no_receipt() {
     }
     scene.bridge.wait_until_idle();
     assert_landed(&scene, &sent);
+}
+
+/// What the metrics say of the way to the broker.
+fn wait_for_connection(scene: &Scene, connected: f64) {
+    let name = "hookbridge_kafka_broker_connected";
+    let label = format!("hookbridge_broker=\"{}\"", scene.bootstrap);
+    let is = || (scene.bridge.metric(name, &[&label]) == Some(connected)).then_some(());
+    eventually(SOON, &format!("{name} is {connected}"), is);
 }
 
 /// Every ID that was acknowledged is in the topic, and none is there twice.

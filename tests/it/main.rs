@@ -33,6 +33,7 @@ mod keys;
 mod limits;
 mod load;
 mod mapping;
+mod metrics;
 mod metrics_documented;
 mod preflight;
 mod providers;

@@ -84,7 +84,8 @@ fn stage() -> Stage {
     let [quarantine, unverified] = ["quarantine", "unverified"].map(unique);
     let secret = Signer::new("generic-hex", &source);
     let at = Kafka::shared().bootstrap().replace("127.0.0.1", "localhost");
-    let generic = |rest: &str| format!("{{ provider: generic-hex, secrets: [{{ env: GENERIC_SECRET }}], {rest} }}");
+    let generic =
+        |rest: &str| format!("{{ provider: generic-hex, secrets: [{{ env: GENERIC_SECRET }}], {rest} }}");
     let handshakes = "handshakes: [{ when: { method: HEAD }, answer: {} }]";
     let scene = plan
         .topic(&quarantine)
@@ -165,7 +166,8 @@ fn every_metric_is_documented_and_every_documented_one_is_there() {
 
 /// The texts between quotation marks in a function of a source file.
 fn codes(file: &str, function: &str) -> Vec<String> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("read a source file");
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("read a source file");
     let (_, rest) = text.split_once(function).expect("the function");
     let (body, _) = rest.split_once("\n    }\n").expect("its end");
     let codes: Vec<String> = body.split('"').skip(1).step_by(2).map(str::to_owned).collect();

@@ -130,6 +130,8 @@ fn what_was_signed_can_have_a_topic_of_its_own() {
     let twin = only(scene.records_of(&raw));
     assert_eq!((twin.key.as_str(), &twin.value), ("evt_1", &event("evt_1", "1")));
     assert!(scene.signer.verifies(&twin));
+    let repeated = scene.bridge.metric("hookbridge_deliveries_repeated_total", &[]);
+    assert_eq!(repeated, Some(0.0), "both are of one delivery");
 }
 
 #[test]

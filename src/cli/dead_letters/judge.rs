@@ -107,7 +107,7 @@ impl Outcome {
 
 /// A letter's records, or that there are none.
 pub(super) enum Judged {
-    Ready(Ready, Outcome),
+    Ready(Box<Ready>, Outcome),
     Settled(Outcome),
 }
 
@@ -141,7 +141,7 @@ impl<'a> Judge<'a> {
             Now::Publish(ready) => {
                 let to = ready.addresses().map(|(topic, key)| (topic.to_string(), key.to_owned())).collect();
                 let outcome = Outcome::Published { to, dead: ready.dead() };
-                Judged::Ready(ready, outcome)
+                Judged::Ready(Box::new(ready), outcome)
             }
             Now::StillDead { reason, detail } => Judged::Settled(Outcome::StillDead { reason, detail }),
             Now::Dropped => Judged::Settled(Outcome::Dropped),

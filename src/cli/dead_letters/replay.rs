@@ -175,7 +175,7 @@ async fn ready(app: &App) -> Result<(), String> {
 struct Pending {
     letter: Letter,
     outcome: Outcome,
-    ready: Option<Ready>,
+    ready: Option<Box<Ready>>,
 }
 
 /// One run, and what has become of the letters.
@@ -268,7 +268,7 @@ impl<'a> Run<'a> {
             let publish = |mut pending: Pending| {
                 let ready = pending.ready.take().filter(|_| !dry);
                 let app = Arc::clone(app);
-                let task = ready.map(|ready| tokio::spawn(async move { again::publish(&app, ready).await }));
+                let task = ready.map(|ready| tokio::spawn(async move { again::publish(&app, *ready).await }));
                 (pending, task)
             };
             let under_way: Vec<_> = pending.into_iter().map(publish).collect();
