@@ -105,13 +105,14 @@ def bands(title, description, targets, unit, thresholds, width=24, height=6):
     return found
 
 
-def table(title, description, keys, columns, width=12, height=7, sort=None):
-    """A row for each value of the labels `keys` ((label, heading), ...); `columns` are (heading, expr, unit, thresholds)."""
+def table(title, description, keys, columns, width=12, height=7, sort=()):
+    """A row for each value of the labels `keys` ((label, heading), ...); `columns` are (heading, expr, unit, thresholds), and
+    `sort` is of (heading, whether the largest come first)."""
     targets = [target(expr, instant=True, table=True) for _, expr, _, _ in columns]
     found = panel(
         "table", title, description, targets, "short", width, height,
         showHeader=True, cellHeight="sm",
-        sortBy=[{"displayName": sort, "desc": True}] if sort else [],
+        sortBy=[{"displayName": heading, "desc": down} for heading, down in sort],
     )
     found["fieldConfig"]["defaults"]["custom"] = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
     # A table of one query has the column `Value`; several are told apart by their letters.

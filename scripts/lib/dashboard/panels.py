@@ -100,13 +100,13 @@ def fine():
               [("for", f"""
                   time() - min by (severity, alertname, hookbridge_source, error_type) (
                     ALERTS_FOR_STATE{{{of_ours}}} and ignoring(alertstate) ALERTS{{{of_ours},alertstate="firing"}})
-                  {or_none('alertname')}""", "s", None)], width=8, sort="for"),
+                  {or_none('alertname')}""", "s", None)], width=10, sort=[("severity", False), ("for", False)]),
         lines("Answers", "All requests by status. 401: signature. 503: not confirmed by Kafka, or no room; the provider tries again.",
               [target(per_second(REQUESTS, OF_SOURCE, " by (http_response_status_code)"), "{{http_response_status_code}}")],
-              "reqps", stacked=True),
+              "reqps", width=7, stacked=True),
         lines("Time to answer", "Of accepted requests, from head to answer: nearly all of it is Kafka's.",
               [target(quantile(share, "http_server_request_duration_seconds", f"{OF_SOURCE},{ACCEPTED}"), f"p{round(share * 100)}")
-               for share in (0.5, 0.9, 0.99)], "s"),
+               for share in (0.5, 0.9, 0.99)], "s", width=7, log=True),
     ]
 
 
@@ -133,7 +133,7 @@ def failing():
                ("no signature", of_reason("signature_missing|header_repeated"), "short", some),
                ("clock", of_reason("timestamp_outside_tolerance"), "short", some),
                ("5xx", f"{within(REQUESTS, f'{OF_SOURCE},{OUR_FAULT}', BY_SOURCE)} or {ZERO}", "short", some)],
-              width=12, height=6, sort="accepted"),
+              width=12, height=6, sort=[("accepted", True)]),
         lines("Refused for their signature, by reason", "The log has each with its reason; `hookbridge explain` names the likely cause.",
               [target(f"{per_second(REFUSED, f'{OF_SOURCE},{NOT_GENUINE}', ' by (hookbridge_source, error_type)')} > 0 {or_none('error_type')}",
                       "{{hookbridge_source}} {{error_type}}")], "reqps"),
@@ -159,7 +159,7 @@ def silent():
               [("hookbridge_source", "source")],
               [("silent for", f"time() - {last}", "s", None), ("at most", expected, "s", None),
                ("used of it", f"(time() - {last}) / {expected}", "percentunit", steps(GREEN, (0.8, YELLOW), (1, RED)))],
-              width=8, sort="silent for"),
+              width=8, sort=[("silent for", True)]),
         lines("Accepted, by source", "Each source at its own pace; the scale is logarithmic.",
               [target(f"{per_second(REQUESTS, f'{OF_SOURCE},{ACCEPTED}', BY_SOURCE)} > 0", "{{hookbridge_source}}")],
               "reqps", width=16, log=True),
@@ -177,7 +177,7 @@ def keys():
               [("hookbridge_source", "source"), ("hookbridge_key", "key")],
               [("used in a day", total("increase", verified, OF_SOURCE, "[1d]", of_key), "short", None),
                ("ends in", f"min{of_key} (hookbridge_key_not_after_timestamp_seconds{{{OF_SOURCE}}}) - time()", "s",
-                steps(RED, (86400, YELLOW), (604800, GREEN)))], width=8, sort="used in a day"),
+                steps(RED, (86400, YELLOW), (604800, GREEN)))], width=8, sort=[("used in a day", True)]),
         lines("Age of signatures (p90)",
               "Distance between the signed time and the receipt. Ahead: our clock is behind, or the provider's ahead. "
               "Behind: slow deliveries, retries with their first time, or a clock.",
@@ -194,7 +194,7 @@ def kafka():
     return [
         lines("How late is Kafka?", "From enqueueing a record to its delivery report (HookbridgeKafkaSlow: p99 above 1 s).",
               [target(quantile(share, ACK, f"{ALL},{SCOPE}"), f"p{round(share * 100)}") for share in (0.5, 0.9, 0.99)], "s",
-              thresholds=steps(GREEN, (1, RED))),
+              thresholds=steps(GREEN, (1, RED)), log=True),
         lines("Round trip to brokers (p99)", "A produce request and its answer, as librdkafka measures it, of the slowest replica.",
               [target(f'max by (hookbridge_broker) (hookbridge_kafka_broker_round_trip_seconds{{{ALL},hookbridge_statistic="p99"}})',
                       "{{hookbridge_broker}}")], "s"),

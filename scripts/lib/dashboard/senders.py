@@ -95,10 +95,10 @@ SIGNERS = {
 
 
 class Senders:
-    """Posts to the replicas in turn, as a load balancer would, and again after 503, as providers do."""
+    """Posts to one of the replicas, as a load balancer would, and again after 503, as providers do."""
 
     def __init__(self, ports):
-        self.ports = itertools.cycle(ports)
+        self.ports = ports
         self.pool = ThreadPoolExecutor(WORKERS)
         self.of_thread = threading.local()
         self.answers = {}
@@ -107,15 +107,16 @@ class Senders:
     def send(self, source, trouble):
         number = next(_numbers)
         body, headers = SIGNERS[source](trouble, number)
-        times = 2 if random.random() < trouble.again else 1
-        for _ in range(times):
-            self.pool.submit(self._deliver, f"/webhooks/{source}", body, headers)
+        self.pool.submit(self._deliver, f"/webhooks/{source}", body, headers)
+        if random.random() < trouble.again:
+            self.pool.submit(self._deliver, f"/webhooks/{source}", body, headers, after=2)
 
     def look_around(self):
         """What anybody sends who looks for a hole."""
         self.pool.submit(self._deliver, random.choice(["/wp-login.php", "/.env", "/webhooks/"]), b"{}", {})
 
-    def _deliver(self, path, body, headers):
+    def _deliver(self, path, body, headers, after=0):
+        time.sleep(after)
         for attempt in range(ATTEMPTS):
             status = self._post(path, body, headers)
             with self.counting:
@@ -125,7 +126,7 @@ class Senders:
             time.sleep(random.uniform(1, 3) * (attempt + 1))  # a provider's patience
 
     def _post(self, path, body, headers):
-        port = next(self.ports)
+        port = random.choice(self.ports)
         connections = self.of_thread.__dict__.setdefault("connections", {})
         try:
             if port not in connections:
