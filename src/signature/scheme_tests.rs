@@ -33,8 +33,11 @@ fn check(path: &Path) -> (usize, usize, Vec<String>) {
         let body = Bytes::from(STANDARD.decode(&case.body_base64).unwrap());
         let headers = headers(case);
         let message = Message { headers: &headers, query: case.query.as_deref(), body: &body };
-        match scheme.verify(keys.iter(), &message, UnixSeconds(vectors.now)) {
-            Ok(index) => {
+        match scheme.prove(keys.iter(), &message, UnixSeconds(vectors.now)) {
+            Ok(Proven { key: index, signed }) => {
+                if !is_in_time(scheme, signed, vectors.now) {
+                    wrong.push(format!("{place}: signed at {signed:?}, and accepted"));
+                }
                 if case.verdict != "accept" || case.key_index.is_some_and(|expected| expected != index) {
                     wrong.push(format!("{place}: accepted by key {index}, not {}", case.verdict));
                 }
@@ -50,6 +53,13 @@ fn check(path: &Path) -> (usize, usize, Vec<String>) {
         }
     }
     (accepted, refused, wrong)
+}
+
+/// Whether a signed time is there if the scheme has one, and within its tolerance.
+pub(super) fn is_in_time(scheme: &Scheme, signed: Option<UnixSeconds>, now: u64) -> bool {
+    let tolerance = scheme.timestamp.as_ref().map(|rule| rule.tolerance.as_secs());
+    let distance = signed.map(|signed| signed.0.abs_diff(now));
+    distance.is_some() == tolerance.is_some() && distance <= tolerance
 }
 
 fn check_names(
