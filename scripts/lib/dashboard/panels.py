@@ -323,7 +323,7 @@ def build():
          variable("job", "Job", 'label_values(hookbridge_ready{namespace=~"$namespace"}, job)', None, "Releases of hookbridge"),
          variable("source", "Source", f"label_values(hookbridge_source_info{{{ALL}}}, hookbridge_source)", None,
                   "Sources, by their names in the configuration")],
-        [event("Configuration read", f"changes(hookbridge_config_last_load_timestamp_seconds{{{ALL}}}[1m]) > 0",
+        [event("Configuration read", f"changes(hookbridge_config_last_load_timestamp_seconds{{{ALL}}}[2m]) > 0",
                "configuration read", BLUE),
          event("Pages", f'max by (alertname) (ALERTS{{alertname=~"Hookbridge.+",alertstate="firing",severity="page",{ALL}}})',
                "{{alertname}}", RED)],
