@@ -45,6 +45,7 @@ mod registry_faults;
 mod registry_routes;
 mod reload;
 mod rolling;
+mod runbook;
 mod schema_files;
 mod send_source;
 mod shadow;

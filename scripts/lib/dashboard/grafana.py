@@ -59,7 +59,7 @@ def lines(title, description, targets, unit, width=8, height=7, stacked=False, t
         "drawStyle": "line",
         "lineInterpolation": "linear",
         "lineWidth": 1,
-        "fillOpacity": 30 if stacked else 8,
+        "fillOpacity": 30 if stacked else 0,
         "gradientMode": "none",
         "showPoints": "never",
         "spanNulls": False,
@@ -75,8 +75,8 @@ def lines(title, description, targets, unit, width=8, height=7, stacked=False, t
     return found
 
 
-def number(title, description, expr, unit, thresholds, width=3, height=4, decimals=None, graph=True, mappings=()):
-    """One number, in the colour of its threshold, over its course."""
+def number(title, description, expr, unit, thresholds, width=3, height=4, decimals=None, graph=True, empty=None):
+    """One number, in the colour of its threshold, over its course. `empty`: what is shown where there is none."""
     found = panel(
         "stat", title, description, [target(expr)], unit, width, height, thresholds, decimals,
         reduceOptions={"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -86,7 +86,8 @@ def number(title, description, expr, unit, thresholds, width=3, height=4, decima
         showPercentChange=False,
     )
     found["fieldConfig"]["defaults"]["color"] = {"mode": "thresholds"}
-    found["fieldConfig"]["defaults"]["mappings"] = list(mappings)
+    if empty is not None:
+        found["fieldConfig"]["defaults"]["noValue"] = empty
     return found
 
 
@@ -95,22 +96,23 @@ def bands(title, description, targets, unit, thresholds, width=24, height=6):
     found = panel(
         "state-timeline", title, description, targets, unit, width, height, thresholds,
         mergeValues=True, showValue="never", alignValue="left", rowHeight=0.85,
-        legend={"displayMode": "list", "placement": "bottom", "showLegend": True},
+        legend={"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
         tooltip={"mode": "single", "sort": "none"},
     )
     defaults = found["fieldConfig"]["defaults"]
     defaults["color"] = {"mode": "thresholds"}
-    defaults["custom"] = {"fillOpacity": 70, "lineWidth": 0, "spanNulls": False}
+    defaults["custom"] = {"fillOpacity": 70, "lineWidth": 0}
     return found
 
 
-def table(title, description, keys, columns, width=12, height=7, sort=None):
-    """A row for each value of the labels `keys` ((label, heading), ...); `columns` are (heading, expr, unit, thresholds)."""
+def table(title, description, keys, columns, width=12, height=7, sort=()):
+    """A row for each value of the labels `keys` ((label, heading), ...); `columns` are (heading, expr, unit, thresholds), and
+    `sort` is of (heading, whether the largest come first)."""
     targets = [target(expr, instant=True, table=True) for _, expr, _, _ in columns]
     found = panel(
         "table", title, description, targets, "short", width, height,
-        showHeader=True, cellHeight="sm", footer={"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
-        sortBy=[{"displayName": sort, "desc": True}] if sort else [],
+        showHeader=True, cellHeight="sm",
+        sortBy=[{"displayName": heading, "desc": down} for heading, down in sort],
     )
     found["fieldConfig"]["defaults"]["custom"] = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
     # A table of one query has the column `Value`; several are told apart by their letters.
@@ -139,25 +141,26 @@ def table(title, description, keys, columns, width=12, height=7, sort=None):
 
 def variable(name, label, query, all_value, description):
     """A choice among a label's values; several, or all: `all_value`, or None for those that are offered."""
-    return {
+    found = {
         "type": "query",
         "name": name,
         "label": label,
         "description": description,
         "datasource": DATASOURCE,
-        "definition": query,
         "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
         "refresh": 2,
         "sort": 1,
         "multi": True,
         "includeAll": True,
-        "allValue": all_value,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
         "options": [],
         "regex": "",
         "hide": 0,
         "skipUrlSync": False,
     }
+    if all_value is not None:
+        found["allValue"] = all_value
+    return found
 
 
 def event(name, expr, title, color):
@@ -203,7 +206,7 @@ def dashboard(title, uid, description, variables, events, rows):
     """The whole of it, as Grafana exports it."""
     source = {
         "type": "datasource", "name": "datasource", "label": "Prometheus", "query": "prometheus", "refresh": 1, "regex": "",
-        "current": {}, "options": [], "hide": 0, "includeAll": False, "multi": False, "skipUrlSync": False,
+        "current": {"selected": False, "text": "default", "value": "default"}, "options": [], "hide": 0, "includeAll": False, "multi": False, "skipUrlSync": False,
         "description": "The Prometheus that scrapes hookbridge",
     }
     built_in = {

@@ -31,8 +31,6 @@ ACCEPTED = 'http_response_status_code=~"2.."'
 OUR_FAULT = 'http_response_status_code=~"5.."'
 FAIR = 'http_response_status_code=~"2..|5.."'
 
-# One line at 0 where there is none with labels.
-NONE = "or on() vector(0)"
 # A line at 0 for every source that is configured, so that what is well is not "No data".
 ZERO = f"0 * max by (hookbridge_source) (hookbridge_source_info{{{OF_SOURCE}}})"
 
@@ -43,6 +41,11 @@ def total(function, metric, labels, over, by=""):
 
 def per_second(metric, labels, by=""):
     return total("rate", metric, labels, RATE, by)
+
+
+def or_none(label, name="none"):
+    """A line at 0 where there is no other: what is well is not "No data"."""
+    return f'or on() label_replace(vector(0), "{label}", "{name}", "", "")'
 
 
 def within(metric, labels, by=""):
@@ -69,33 +72,41 @@ def fine():
     silent = f"""
         count(time() - max by (hookbridge_source) (hookbridge_source_last_accepted_timestamp_seconds{{{OF_SOURCE}}})
         > max by (hookbridge_source) (hookbridge_source_expected_every_seconds{{{OF_SOURCE}}})) or vector(0)"""
+    of_ours = f'{ALL},alertname=~"Hookbridge.+"'
     return [
         number("Alerts", "hookbridge's alerts that are firing. docs/runbook.md has a section for each.",
-               f'count(ALERTS{{alertname=~"Hookbridge.+",alertstate="firing",{ALL}}}) or vector(0)',
+               f'count(ALERTS{{{of_ours},alertstate="firing"}}) or vector(0)',
                "short", steps(GREEN, (1, RED)), graph=False),
         number("Replicas ready", "Replicas whose /readyz says 200: Kafka answers, and they take events.",
                f"sum(hookbridge_ready{{{ALL}}}) or vector(0)", "short", steps(RED, (1, GREEN)), graph=False),
         number("Accepted", "Requests answered 2xx, each after Kafka's acknowledgement.",
                f"{per_second(REQUESTS, f'{OF_SOURCE},{ACCEPTED}')} or vector(0)", "reqps", steps(BLUE)),
-        number("Accepted of what could be genuine",
-               "2xx among 2xx and 5xx in the time shown: the service level. 99.9 % is the objective of HookbridgeEventsRefused.",
+        number("Service level",
+               "2xx among 2xx and 5xx in the time shown: how much of what could be genuine was accepted. 99.9 % is the objective of HookbridgeEventsRefused.",
                share_of_range, "percentunit", steps(RED, (0.99, YELLOW), (0.999, GREEN)), decimals=2, graph=False),
-        number("Refused for their signature",
-               "Among all requests of the last 5 minutes. Anybody can send such; from half on a provider is failing.",
+        number("Bad signatures",
+               "Refused for their signature, among all requests of the last 5 minutes. Anybody can send such; from half on a provider "
+               "is failing.",
                share_refused, "percentunit", steps(GREEN, (0.05, YELLOW), (0.5, RED)), decimals=1),
-        number("Kafka acknowledges within (p99)", "From enqueueing a record to its delivery report. Providers wait 3 to 15 s.",
-               f"{quantile(0.99, ACK, f'{ALL},{SCOPE}')} > 0 or vector(0)", "s", steps(GREEN, (0.25, YELLOW), (1, RED))),
+        number("Kafka (p99)", "How long one record of a hundred waits: from enqueueing a record to its delivery report. Providers wait 3 to 15 s.",
+               f"{quantile(0.99, ACK, f'{ALL},{SCOPE}')} > 0", "s", steps(GREEN, (0.25, YELLOW), (1, RED)), empty="none"),
         number("Silent sources", "Sources of which nothing was accepted for longer than their `expected_every`.",
                silent, "short", steps(GREEN, (1, RED)), graph=False),
         number("Dead letters", "Genuine events in the time shown that could not be read, and wait in the dead-letter topic.",
                f"{within('hookbridge_dead_letters_total', OF_SOURCE)} or vector(0)", "short", steps(GREEN, (1, YELLOW)),
                decimals=0, graph=False),
+        table("What is firing", "hookbridge's alerts, and for how long what they tell has been so.",
+              [("severity", "severity"), ("alertname", "alert"), ("hookbridge_source", "source"), ("error_type", "reason")],
+              [("for", f"""
+                  time() - min by (severity, alertname, hookbridge_source, error_type) (
+                    ALERTS_FOR_STATE{{{of_ours}}} and ignoring(alertstate) ALERTS{{{of_ours},alertstate="firing"}})
+                  {or_none('alertname')}""", "s", None)], width=10, sort=[("severity", False), ("for", False)]),
         lines("Answers", "All requests by status. 401: signature. 503: not confirmed by Kafka, or no room; the provider tries again.",
               [target(per_second(REQUESTS, OF_SOURCE, " by (http_response_status_code)"), "{{http_response_status_code}}")],
-              "reqps", width=12, stacked=True),
+              "reqps", width=7, stacked=True),
         lines("Time to answer", "Of accepted requests, from head to answer: nearly all of it is Kafka's.",
               [target(quantile(share, "http_server_request_duration_seconds", f"{OF_SOURCE},{ACCEPTED}"), f"p{round(share * 100)}")
-               for share in (0.5, 0.9, 0.99)], "s", width=12),
+               for share in (0.5, 0.9, 0.99)], "s", width=7, log=True),
     ]
 
 
@@ -122,18 +133,18 @@ def failing():
                ("no signature", of_reason("signature_missing|header_repeated"), "short", some),
                ("clock", of_reason("timestamp_outside_tolerance"), "short", some),
                ("5xx", f"{within(REQUESTS, f'{OF_SOURCE},{OUR_FAULT}', BY_SOURCE)} or {ZERO}", "short", some)],
-              width=12, height=6, sort="accepted"),
+              width=12, height=6, sort=[("accepted", True)]),
         lines("Refused for their signature, by reason", "The log has each with its reason; `hookbridge explain` names the likely cause.",
-              [target(f"{per_second(REFUSED, f'{OF_SOURCE},{NOT_GENUINE}', ' by (hookbridge_source, error_type)')} > 0 {NONE}",
+              [target(f"{per_second(REFUSED, f'{OF_SOURCE},{NOT_GENUINE}', ' by (hookbridge_source, error_type)')} > 0 {or_none('error_type')}",
                       "{{hookbridge_source}} {{error_type}}")], "reqps"),
         lines("Refused although they could be genuine (503, 500)",
               "Each is sent again by its provider. kafka_unreachable, delivery_timed_out, queue_full: Kafka. overloaded: our limits. "
               "topic_unavailable: a topic. registry_unavailable: schemas.",
-              [target(f"{per_second(REQUESTS, f'{OF_SOURCE},{OUR_FAULT}', ' by (error_type)')} {NONE}", "{{error_type}}")],
+              [target(f"{per_second(REQUESTS, f'{OF_SOURCE},{OUR_FAULT}', ' by (error_type)')} {or_none('error_type')}", "{{error_type}}")],
               "reqps", stacked=True),
         lines("Refused for another reason",
               "404: a wrong URL at the provider, or somebody who looks around. 413: max_body_bytes. 400: unmapped, or a broken body.",
-              [target(f"{per_second(REQUESTS, f'{ALL},hookbridge_source!={chr(34)}{chr(34)},http_response_status_code=~{chr(34)}4..{chr(34)},http_response_status_code!={chr(34)}401{chr(34)}', ' by (hookbridge_source, error_type)')} {NONE}",
+              [target(f"{per_second(REQUESTS, f'{ALL},hookbridge_source!={chr(34)}{chr(34)},http_response_status_code=~{chr(34)}4..{chr(34)},http_response_status_code!={chr(34)}401{chr(34)}', ' by (hookbridge_source, error_type)')} {or_none('error_type')}",
                       "{{hookbridge_source}} {{error_type}}")], "reqps"),
     ]
 
@@ -148,7 +159,7 @@ def silent():
               [("hookbridge_source", "source")],
               [("silent for", f"time() - {last}", "s", None), ("at most", expected, "s", None),
                ("used of it", f"(time() - {last}) / {expected}", "percentunit", steps(GREEN, (0.8, YELLOW), (1, RED)))],
-              width=8, sort="silent for"),
+              width=8, sort=[("silent for", True)]),
         lines("Accepted, by source", "Each source at its own pace; the scale is logarithmic.",
               [target(f"{per_second(REQUESTS, f'{OF_SOURCE},{ACCEPTED}', BY_SOURCE)} > 0", "{{hookbridge_source}}")],
               "reqps", width=16, log=True),
@@ -166,7 +177,7 @@ def keys():
               [("hookbridge_source", "source"), ("hookbridge_key", "key")],
               [("used in a day", total("increase", verified, OF_SOURCE, "[1d]", of_key), "short", None),
                ("ends in", f"min{of_key} (hookbridge_key_not_after_timestamp_seconds{{{OF_SOURCE}}}) - time()", "s",
-                steps(RED, (86400, YELLOW), (604800, GREEN)))], width=8, sort="used in a day"),
+                steps(RED, (86400, YELLOW), (604800, GREEN)))], width=8, sort=[("used in a day", True)]),
         lines("Age of signatures (p90)",
               "Distance between the signed time and the receipt. Ahead: our clock is behind, or the provider's ahead. "
               "Behind: slow deliveries, retries with their first time, or a clock.",
@@ -183,7 +194,7 @@ def kafka():
     return [
         lines("How late is Kafka?", "From enqueueing a record to its delivery report (HookbridgeKafkaSlow: p99 above 1 s).",
               [target(quantile(share, ACK, f"{ALL},{SCOPE}"), f"p{round(share * 100)}") for share in (0.5, 0.9, 0.99)], "s",
-              thresholds=steps(GREEN, (1, RED))),
+              thresholds=steps(GREEN, (1, RED)), log=True),
         lines("Round trip to brokers (p99)", "A produce request and its answer, as librdkafka measures it, of the slowest replica.",
               [target(f'max by (hookbridge_broker) (hookbridge_kafka_broker_round_trip_seconds{{{ALL},hookbridge_statistic="p99"}})',
                       "{{hookbridge_broker}}")], "s"),
@@ -193,26 +204,27 @@ def kafka():
               [target(f'topk(12, {per_second(SENT, f"{ALL},{SCOPE},error_type={chr(34)}{chr(34)}", " by (messaging_destination_name)")})',
                       "{{messaging_destination_name}}")], "cps", stacked=True),
         lines("Not acknowledged, by topic and reason", "Records that Kafka did not take. Their requests were answered 503, or 500.",
-              [target(f'{per_second(SENT, f"{ALL},{SCOPE},error_type!={chr(34)}{chr(34)}", " by (messaging_destination_name, error_type)")} {NONE}',
+              [target(f'{per_second(SENT, f"{ALL},{SCOPE},error_type!={chr(34)}{chr(34)}", " by (messaging_destination_name, error_type)")} {or_none("error_type")}',
                       "{{messaging_destination_name}} {{error_type}}")], "cps", stacked=True),
         lines("Late deliveries", "Records whose end came after their request was answered 503: acknowledged ones come a second time.",
-              [target(f"{per_second('hookbridge_deliveries_late_total', ALL, ' by (hookbridge_outcome)')} {NONE}",
+              [target(f"{per_second('hookbridge_deliveries_late_total', ALL, ' by (hookbridge_outcome)')} {or_none('hookbridge_outcome')}",
                       "{{hookbridge_outcome}}")], "cps"),
-        bands("Brokers", "Replicas that have a connection to the broker. Red: none has.",
+        bands("Brokers", "Replicas that have a connection to the broker. None is no fault by itself: librdkafka connects where it has "
+              "something to send.",
               [target(f"sum{broker} (hookbridge_kafka_broker_connected{{{ALL}}})", "{{hookbridge_broker}}")],
-              "short", steps(RED, (1, GREEN)), width=8, height=5),
+              "short", steps(YELLOW, (1, GREEN)), width=8, height=5),
         lines("Throttled by brokers", "The longest time that a broker holds back its answers for a quota.",
               [target(f"max{broker} (hookbridge_kafka_broker_throttle_seconds{{{ALL}}})", "{{hookbridge_broker}}")], "s", height=5),
-        number("Producers replaced", "In the time shown: one died, lost every broker from its sight, or had new certificates.",
+        number("Producers", "New ones in the time shown: one died, lost every broker from its sight, or had new certificates.",
                f"sum(changes(hookbridge_producer_generation{{{ALL}}}{RANGE})) or vector(0)", "short", steps(GREEN, (3, YELLOW)),
                width=2, height=5, graph=False),
-        number("On standby", "Replicas that write to the second cluster (HookbridgeOnStandby).",
+        number("Standby", "Replicas that write to the second cluster (HookbridgeOnStandby).",
                f'sum(hookbridge_kafka_active_cluster{{{ALL},hookbridge_cluster="standby"}}) or vector(0)', "short",
                steps(GREEN, (1, ORANGE)), width=2, height=5, graph=False),
-        number("Faults of topics, rights, schemas", "What is not there that the configuration needs. `hookbridge check --live` names it.",
+        number("Faults", "Of topics, rights, certificates and schemas: what is not there that the configuration needs. `hookbridge check --live` names it.",
                f'max(hookbridge_preflight_faults{{{ALL},hookbridge_severity="error"}}) or vector(0)', "short", steps(GREEN, (1, RED)),
                width=2, height=5, graph=False),
-        number("Registry: questions failed", "In the time shown: questions to the schema registry without a usable schema.",
+        number("Registry", "Failed in the time shown: questions to the schema registry without a usable schema.",
                f'{within("hookbridge_registry_requests_total", f"{ALL},hookbridge_outcome={chr(34)}failed{chr(34)}")} or vector(0)', "short",
                steps(GREEN, (1, YELLOW)), width=2, height=5, decimals=0, graph=False),
     ]
@@ -227,7 +239,7 @@ def twice_or_never():
               "remembers its own last ones. Consumers dedupe by key.",
               [target(repeated, "{{hookbridge_source}}")], "percentunit", thresholds=steps(GREEN, (0.1, ORANGE))),
         lines("Dead letters, by reason", "Genuine, acknowledged, and not readable: `hookbridge dead-letters list`, then `replay`.",
-              [target(f"{per_second('hookbridge_dead_letters_total', OF_SOURCE, ' by (hookbridge_source, error_type)')} > 0 {NONE}",
+              [target(f"{per_second('hookbridge_dead_letters_total', OF_SOURCE, ' by (hookbridge_source, error_type)')} > 0 {or_none('error_type')}",
                       "{{hookbridge_source}} {{error_type}}")], "cps"),
         lines("Kept apart, or dropped", "Quarantined and not kept: refused requests of sources with a quarantine. Report-only: not "
               "genuine and accepted. Dropped: types that the configuration drops.",
@@ -258,14 +270,12 @@ def shedding():
 
 
 def cost():
-    cpu = per_second("process_cpu_time_seconds_total", PROCESS)
-    accepted = f"({per_second(REQUESTS, f'{OF_SOURCE},{ACCEPTED}')} > 0)"
     size = "http_server_request_body_size_bytes"
     return [
-        lines("CPU for 1000 events", "Seconds of a core for a thousand accepted requests, of all sources together; what is refused "
-              "costs too. With little traffic it is the idle process that is seen.",
-              [target(f"1000 * {cpu} / ({per_second(REQUESTS, f'{ALL},hookbridge_source!={chr(34)}{chr(34)},{ACCEPTED}')} > 0)", "CPU")],
-              "s"),
+        lines("CPU for 1000 requests", "Seconds of a core for a thousand answers of any kind, of all sources together, in 5 minutes. With "
+              "little traffic it is the idle process that is seen.",
+              [target(f"""1000 * {total('rate', 'process_cpu_time_seconds_total', PROCESS, '[5m]')}
+                  / ({total('rate', REQUESTS, f'{ALL},hookbridge_source!={chr(34)}{chr(34)}', '[5m]')} > 0)""", "CPU")], "s"),
         lines("Octets of an event", "The mean of the bodies. What Kafka stores is this with some 0.5 KiB of headers, times its replicas.",
               [target(f"{per_second(f'{size}_sum', OF_SOURCE, BY_SOURCE)} / ({per_second(f'{size}_count', OF_SOURCE, BY_SOURCE)} > 0)",
                       "{{hookbridge_source}}")], "bytes"),
@@ -288,7 +298,8 @@ def process():
         lines("Lost telemetry", "Lines of the log, and what should have been exported, that nobody took fast enough. No event is lost "
               "by that.",
               [target(lost, "lines of the log"),
-               target(f"{per_second('hookbridge_telemetry_lost_total', ALL, ' by (hookbridge_signal)')}", "{{hookbridge_signal}}")],
+               target(f"{per_second('hookbridge_telemetry_lost_total', ALL, ' by (hookbridge_signal)')} {or_none('hookbridge_signal', 'exports')}",
+                      "{{hookbridge_signal}}")],
               "cps", width=6),
         table("Replicas", "Version, time since the start, and since the configuration was read. Failed: its files are wrong, and an "
               "older one runs (HookbridgeConfigReloadFailed).",
@@ -296,10 +307,10 @@ def process():
               [("up for", f"max{BY_REPLICA} (process_uptime_seconds{{{PROCESS}}})", "s", None),
                ("configured for", f"time() - max{BY_REPLICA} (hookbridge_config_last_load_timestamp_seconds{{{ALL}}})", "s", None),
                ("failed", f"max{BY_REPLICA} (hookbridge_config_reload_failed{{{ALL}}})", "short", steps(GREEN, (1, RED))),
-               ("producers", f"max{BY_REPLICA} (hookbridge_producer_generation{{{ALL}}})", "short", None)], width=16, height=6),
+               ("producers", f"max{BY_REPLICA} (hookbridge_producer_generation{{{ALL}}})", "short", None)], width=16, height=4),
         table("Versions", "More than one during a rolling update, and not after it.",
               [("version", "version")], [("replicas", f"count by (version) (hookbridge_build_info{{{ALL}}})", "short", None)],
-              width=8, height=6),
+              width=8, height=4),
     ]
 
 
@@ -310,11 +321,12 @@ def build():
         "section for each alert.",
         [variable("namespace", "Namespace", "label_values(hookbridge_ready, namespace)", ".*", "Kubernetes namespaces"),
          variable("job", "Job", 'label_values(hookbridge_ready{namespace=~"$namespace"}, job)', None, "Releases of hookbridge"),
-         variable("source", "Source", f"label_values(hookbridge_source_info{{{ALL}}}, hookbridge_source)", ".+",
+         variable("source", "Source", f"label_values(hookbridge_source_info{{{ALL}}}, hookbridge_source)", None,
                   "Sources, by their names in the configuration")],
-        [event("Configuration read", f"changes(hookbridge_config_last_load_timestamp_seconds{{{ALL}}}[1m]) > 0",
+        [event("Configuration read", f"changes(hookbridge_config_last_load_timestamp_seconds{{{ALL}}}[2m]) > 0",
                "configuration read", BLUE),
-         event("Alerts", f'ALERTS{{alertname=~"Hookbridge.+",alertstate="firing",{ALL}}}', "{{alertname}} {{hookbridge_source}}", RED)],
+         event("Pages", f'max by (alertname) (ALERTS{{alertname=~"Hookbridge.+",alertstate="firing",severity="page",{ALL}}})',
+               "{{alertname}}", RED)],
         [("Is it fine?", fine()),
          ("Is a provider failing? Since when, and why?", failing()),
          ("Is a source silent that should not be?", silent()),
