@@ -36,6 +36,7 @@ has_cmake() { command -v cmake >/dev/null; }
 has_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 >/dev/null 2>&1; }
 has_maven() { command -v mvn >/dev/null; }
 has_javac() { has_java && javac -version >/dev/null 2>&1; }
+has_network_tools() { command -v ip >/dev/null && command -v iptables >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
 has_java() {
   # `openjdk version "17.0.15" ...`; Java 8 calls itself 1.8 and is rightly refused.
@@ -44,12 +45,14 @@ has_java() {
   [[ -n $version ]] && ((version >= 17))
 }
 
-has_go() {
-  # `go version go1.19.8 linux/amd64`: examples/go says what is the least.
+has_go_of() { # has_go_of MINOR: is the installed Go at least 1.MINOR?
+  # `go version go1.19.8 linux/amd64`. `local`: not one that Go would have to fetch first.
   local version
-  version=$(go version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p') || return 1
-  [[ -n $version ]] && ((version >= 19))
+  version=$(GOTOOLCHAIN=local go version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p') || return 1
+  [[ -n $version ]] && ((version >= $1))
 }
+# examples/go says what is the least. What needs a newer one has it from scripts/go-kit.
+has_go() { has_go_of 19; }
 # Debian's python3 comes without what makes virtual environments.
 has_python() { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
@@ -76,6 +79,11 @@ want_maven() { want has_maven maven "maven"; }
 want_go() { want has_go golang-go "Go 1.19 or later"; }
 want_python() { want has_python python3-venv "Python 3.10 or later with its venv"; }
 # Certificates for a Kafka with TLS, and tokens.
+# What a node of Kubernetes connects pods with.
+want_network() {
+  want has_network_tools iproute2 "the ip and iptables commands"
+  want has_network_tools iptables "the ip and iptables commands"
+}
 want_openssl() { want has_openssl openssl "the openssl command"; }
 
 install_wanted() {
@@ -107,4 +115,21 @@ install_wanted() {
     "$check" || fail "still $missing" "Installing ${wanted[*]} did not satisfy the check $check."
   done
   wanted=() wanted_because=() wanted_checks=()
+}
+
+# Fetches a Debian package's file into the current directory, without installing it: for programs whose package
+# would start a service. Needs no root where apt's lists are there.
+debian_download() { # debian_download PACKAGE
+  command -v apt-get >/dev/null || {
+    note "there is no apt-get here: install $1 yourself"
+    return 1
+  }
+  apt-get download "$1" 2>/dev/null && return
+  # Fresh images have no lists.
+  if ((EUID == 0)); then
+    apt-get -o Acquire::Retries=3 update
+  else
+    sudo -n apt-get -o Acquire::Retries=3 update
+  fi
+  apt-get -o Acquire::Retries=3 download "$1"
 }

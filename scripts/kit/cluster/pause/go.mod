@@ -1,0 +1,3 @@
+module hookbridge/scripts/kit/cluster/pause
+
+go 1.26.0
