@@ -5,8 +5,9 @@
 //! of; a request keeps the source that it began with.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use rdkafka::error::KafkaError;
@@ -17,6 +18,8 @@ use crate::kafka::clusters::{Clusters, Second};
 use crate::keys::Fetcher;
 use crate::registry::{ClientError, Registry};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::otlp::Exports;
+use crate::telemetry::trace::Tracing;
 
 /// The sources, by path.
 type Sources = HashMap<String, Arc<Source>>;
@@ -31,6 +34,9 @@ pub struct App {
     registry: Option<Arc<Registry>>,
     leaving: AtomicBool,
     draining: AtomicBool,
+    tracing: Option<Arc<Tracing>>,
+    /// Once the end has begun: when it has to be over.
+    ends_at: OnceLock<Instant>,
 }
 
 /// Why the service can't be set up.
@@ -60,9 +66,21 @@ impl App {
         Self::asking_by(config, Fetcher::public())
     }
 
+    /// The same, exporting its telemetry.
+    ///
+    /// # Errors
+    /// See [`SetUpError`].
+    pub fn exported_by(config: &Config, exports: &Exports) -> Result<Arc<Self>, SetUpError> {
+        Self::with(config, Fetcher::public(), exports)
+    }
+
     /// The same, with another way to ask providers for their keys. Only tests have one.
     pub(crate) fn asking_by(config: &Config, fetcher: Arc<Fetcher>) -> Result<Arc<Self>, SetUpError> {
-        let metrics = Metrics::new().map_err(SetUpError::Metrics)?;
+        Self::with(config, fetcher, &Exports::none())
+    }
+
+    fn with(config: &Config, fetcher: Arc<Fetcher>, exports: &Exports) -> Result<Arc<Self>, SetUpError> {
+        let metrics = Metrics::exported_by(exports).map_err(SetUpError::Metrics)?;
         let server = &config.server;
         let budget = Budget::new(server.max_in_flight_requests, server.max_in_flight_bytes);
         let second = config.standby.as_ref().zip(config.standby_producer());
@@ -79,7 +97,20 @@ impl App {
         let registry = registry.transpose().map_err(SetUpError::Registry)?;
         let sources = ArcSwap::from_pointee(by_path(config.sources.iter().cloned()));
         let (leaving, draining) = (AtomicBool::new(false), AtomicBool::new(false));
-        let app = Arc::new(Self { sources, budget, producer, metrics, fetcher, registry, leaving, draining });
+        let (tracing, ends_at) = (exports.tracing(), OnceLock::new());
+        let app = Self {
+            sources,
+            budget,
+            producer,
+            metrics,
+            fetcher,
+            registry,
+            leaving,
+            draining,
+            tracing,
+            ends_at,
+        };
+        let app = Arc::new(app);
         let observed = Arc::downgrade(&app);
         app.metrics.serve(&config.sources);
         let ready = move || observed.upgrade().is_some_and(|app| app.is_ready());
@@ -143,6 +174,22 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> Option<&Arc<Registry>> {
         self.registry.as_ref()
+    }
+
+    /// What makes spans, if they are exported.
+    pub(crate) fn tracing(&self) -> Option<&Arc<Tracing>> {
+        self.tracing.as_ref()
+    }
+
+    /// The end has begun, and has to be over by `deadline`.
+    pub fn end_by(&self, deadline: Instant) {
+        let _ = self.ends_at.set(deadline);
+    }
+
+    /// When the end has to be over, if it has begun.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Instant> {
+        self.ends_at.get().copied()
     }
 
     /// From now on no load balancer should send requests here; those that come are taken, and their connections are not

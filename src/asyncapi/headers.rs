@@ -13,6 +13,7 @@ use crate::kafka::clusters::CLUSTER_HEADER;
 use crate::pipeline::extract::{MAX_NAME_OCTETS, Reason};
 use crate::pipeline::{again, encode, kept_with_dead_letters, report_only};
 use crate::signature::Coverage;
+use crate::telemetry::{trace, w3c};
 
 /// The longest media type that a record has, in octets.
 const MAX_CONTENT_TYPE: usize = 256;
@@ -292,6 +293,11 @@ impl Headers {
         let trace = json!({ "type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}",
             "description": "W3C Trace Context: the sender's, or a new one." });
         self.must("traceparent", trace, Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        let said =
+            "W3C Trace Context: what the sender's tracing systems have added, where traces are exported.";
+        self.may(w3c::TRACESTATE, text(said, w3c::MAX_STATE));
+        let said = "W3C Baggage: the sender's, where OTEL_PROPAGATORS names it.";
+        self.may(trace::BAGGAGE, text(said, trace::MAX_BAGGAGE));
         if is_element {
             return;
         }

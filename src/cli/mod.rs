@@ -21,6 +21,7 @@ pub mod topics;
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::diagnostic::{Diagnostic, write_diagnostic};
 use crate::config::{self, Config};
+use crate::telemetry::otlp::Exports;
 
 /// The exit code for a configuration that can't be used (`EX_USAGE` of sysexits.h).
 const EXIT_CONFIGURATION: u8 = 64;
@@ -108,12 +110,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     } else {
         LevelFilter::INFO
     };
-    let _flush_at_the_end = match crate::telemetry::logs::start(level) {
+    // Only the service has telemetry to export. It lives as long as the process: none of its threads is waited for.
+    let exports = match cli.command {
+        Command::Serve(_) => match Exports::from_environment() {
+            Ok(exports) => ManuallyDrop::new(exports),
+            Err(why) => return fail(&why, ExitCode::from(EXIT_CONFIGURATION)),
+        },
+        _ => ManuallyDrop::new(Exports::none()),
+    };
+    let _flush_at_the_end = match crate::telemetry::logs::start(level, &exports) {
         Ok(flush) => flush,
         Err(why) => return fail(&why, ExitCode::from(EXIT_CONFIGURATION)),
     };
     match cli.command {
-        Command::Serve(file) => serve::run(&file),
+        Command::Serve(file) => serve::run(&file, &exports),
         Command::Check(check) => check::run(&check),
         Command::Dev(dev) => dev::run(dev),
         Command::Send(send) => send::run(&send),

@@ -9,8 +9,9 @@ use crate::config::{Config, Loaded, load_stable};
 use crate::preflight::{Needs, watch::Watch};
 use crate::reload::{Reloader, log_warnings};
 use crate::server::{self, Ended, ServeError};
+use crate::telemetry::otlp::Exports;
 
-pub(super) fn run(file: &ConfigFile) -> ExitCode {
+pub(super) fn run(file: &ConfigFile, exports: &Exports) -> ExitCode {
     let Loaded { result, files, look } = load_stable(&file.config, &[]);
     let config = match or_say_why(result, "; nothing was started") {
         Ok(config) => config,
@@ -18,7 +19,7 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
     };
     log_warnings(&config);
     let reloader = Reloader::new(file.config.clone(), &config, files, look);
-    let app = match App::new(&config) {
+    let app = match App::exported_by(&config, exports) {
         Ok(app) => app,
         Err(error) => return fail(&error, ExitCode::from(EXIT_CONFIGURATION)),
     };
@@ -28,6 +29,7 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
         sources = config.sources.len(),
         "starting"
     );
+    exports.log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,6 +37,9 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
         }
     };
     let ended = runtime.block_on(serve(&config, Arc::clone(&app), reloader));
+    if let Some(deadline) = app.ends_at().filter(|_| !matches!(ended, Ok(Ended::AtOnce(_)))) {
+        exports.shut_down(deadline);
+    }
     runtime.shutdown_background();
     // librdkafka may take any time to end its threads, and the process is about to end them all.
     std::mem::forget(app);

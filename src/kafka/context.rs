@@ -8,6 +8,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Once};
 
 use rdkafka::ClientContext;
+use rdkafka::Message as _;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
@@ -20,6 +21,7 @@ use super::failure::Failure;
 use super::health::Health;
 use super::statistics::Report;
 use super::trouble::Trouble;
+use crate::telemetry::current;
 use crate::telemetry::metrics::Metrics;
 
 static UNREADABLE: Once = Once::new();
@@ -113,12 +115,14 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             Err((error, _)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
                 let failure = Failure::of(code);
-                tracing::warn!(
-                    topic = %delivery.topic(),
-                    code = %code,
-                    error.type = failure.name(),
-                    "record not delivered"
-                );
+                current::during(delivery.ids(), || {
+                    tracing::warn!(
+                        topic = %delivery.topic(),
+                        code = %code,
+                        error.type = failure.name(),
+                        "record not delivered"
+                    );
+                });
                 if code == RDKafkaErrorCode::Fatal {
                     self.suspect_death();
                 }
@@ -135,6 +139,8 @@ impl ProducerContext<NoCustomPartitioner> for Context {
         if let (Ok(()), Some(mark)) = (&report, delivery.mark()) {
             self.metrics.acknowledged(mark);
         }
+        let place = result.as_ref().map(|message| (message.partition(), message.offset())).ok();
+        delivery.end_span(place.ok_or(report.err().map_or("unknown", Failure::name)), self.cluster);
         delivery.complete(report);
     }
 }

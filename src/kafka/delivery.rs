@@ -10,9 +10,12 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::clusters::Cluster;
 use super::failure::Failure;
 use crate::budget::Permit;
+use crate::telemetry::current::Ids;
 use crate::telemetry::repeats::Mark;
+use crate::telemetry::trace::Sending;
 use crate::topic::TopicName;
 
 /// One record between its enqueueing and its delivery report.
@@ -25,6 +28,9 @@ pub struct Delivery {
     given_up: AtomicBool,
     mark: Option<Mark>,
     _permit: Arc<Permit>,
+    /// Of the request.
+    ids: Option<Ids>,
+    span: Option<Arc<Sending>>,
 }
 
 impl Delivery {
@@ -39,6 +45,8 @@ impl Delivery {
             given_up: AtomicBool::new(false),
             mark: None,
             _permit: permit,
+            ids: None,
+            span: None,
         }
     }
 
@@ -46,6 +54,24 @@ impl Delivery {
     #[must_use]
     pub(crate) fn remembered_by(self, mark: Option<Mark>) -> Self {
         Self { mark, ..self }
+    }
+
+    /// The same, as a part of a request's trace.
+    #[must_use]
+    pub(crate) fn traced(self, ids: Option<Ids>, span: Option<Arc<Sending>>) -> Self {
+        Self { ids, span, ..self }
+    }
+
+    /// Ends the record's span: its partition and offset are known, or why it has none.
+    pub(crate) fn end_span(&self, outcome: Result<(i32, i64), &'static str>, cluster: Option<Cluster>) {
+        if let Some(span) = &self.span {
+            span.reported(outcome, self.is_given_up(), cluster);
+        }
+    }
+
+    /// The request's place in its trace, for the log.
+    pub(super) fn ids(&self) -> Option<Ids> {
+        self.ids
     }
 
     /// Waits for the delivery report. One task at a time.

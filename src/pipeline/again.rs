@@ -22,6 +22,7 @@ use super::{Acknowledged, Rejection, body, confirm, decode, encode, handshake, k
 use crate::app::App;
 use crate::config::Source;
 use crate::expression::Expression;
+use crate::telemetry::trace::Trace;
 use crate::topic::TopicName;
 
 /// The header that says where a record was taken from: `topic/partition/offset`.
@@ -126,7 +127,7 @@ async fn through(
     *request.uri_mut() = kept.uri;
     *request.headers_mut() = kept.headers;
 
-    let admitted = limits::admit(app, request, arrived)?;
+    let admitted = limits::admit(app, request, arrived, Trace::default())?;
     let addressed = source::address(Some(source), admitted)?;
     let Continue(posted) = handshake::from_head(addressed)? else { return Ok(Now::NoEvent) };
     let received = body::read(posted).await?;

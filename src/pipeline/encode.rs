@@ -8,7 +8,6 @@
 //! Sources: CloudEvents 1.0.2 and its Kafka Protocol Binding, section 3.2, and JSON Event Format; W3C Trace Context, section 3.2.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
@@ -29,15 +28,15 @@ use super::several::Several;
 use super::source::Ticket;
 use crate::app::App;
 use crate::config::{CloudEventsMode, KeyFrom};
+use crate::telemetry::current::{self, Ids};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::w3c::{self, TRACEPARENT};
 use crate::topic::TopicName;
 
 /// The `ce_type` of a dead letter whose own type is not known.
 pub const DEAD_LETTER_TYPE: &str = "hookbridge.dead_letter";
 
 const CLOUDEVENTS_BATCH: &str = "application/cloudevents-batch+json";
-
-const TRACEPARENT: &str = "traceparent";
 
 /// The header of a record that holds the signed query of its request.
 pub(crate) const QUERY: &str = "hookbridge_query";
@@ -162,7 +161,6 @@ pub(super) struct Common<'a> {
 
 impl<'a> Common<'a> {
     pub(super) fn of(ticket: &'a Ticket, request: &'a HeaderMap, query: Option<&'a str>) -> Self {
-        let trace = request.get(TRACEPARENT).filter(|value| is_traceparent(value.as_bytes()));
         Self {
             ticket,
             request,
@@ -171,7 +169,7 @@ impl<'a> Common<'a> {
             encoding: decode::header_of(request),
             is_undone: false,
             received_at: humantime::format_rfc3339_millis(ticket.arrived.wall).to_string(),
-            new_trace: trace.is_none().then(new_traceparent),
+            new_trace: w3c::parent(request).is_none().then(new_trace),
         }
     }
 
@@ -262,6 +260,12 @@ pub(super) fn key(ticket: &Ticket, message_id: &Field, data: &Bytes) -> ByteStri
         Some(namespace) => ByteString::from(format!("{namespace}:{key}")),
         None => key,
     }
+}
+
+/// The trace of the log's lines, if there are any, or a new one. Nobody has sampled it.
+fn new_trace() -> String {
+    let ids = current::ids().unwrap_or_else(w3c::new_ids);
+    w3c::text(Ids { sampled: false, ..ids })
 }
 
 /// What is known of an event by name.
@@ -389,6 +393,8 @@ pub(super) fn with_media_type(common: &Common<'_>, shape: Shape, mut headers: Ow
 pub(super) fn copied(common: &Common<'_>, is_element: bool, mut headers: OwnedHeaders) -> OwnedHeaders {
     let request = common.request;
     headers = match (&common.new_trace, request.get(TRACEPARENT)) {
+        // The span of the record begins with its way to Kafka.
+        _ if common.ticket.trace.is_followed() => headers,
         (None, Some(value)) => headers.insert(header(TRACEPARENT, value.as_bytes())),
         (new_trace, _) => headers.insert(Header { key: TRACEPARENT, value: new_trace.as_ref() }),
     };
@@ -430,26 +436,6 @@ fn of_element(content_type: &[u8]) -> &[u8] {
     if is_batch { b"application/cloudevents+json" } else { content_type }
 }
 
-/// A trace that begins here, not sampled. Its ids must be unlike others, not hard to guess: the seeds of the
-/// standard library's hash maps are that.
-fn new_traceparent() -> String {
-    let random = || RandomState::new().build_hasher().finish().max(1);
-    format!("00-{:016x}{:016x}-{:016x}-00", random(), random(), random())
-}
-
-/// `00-{32 hex}-{16 hex}-{2 hex}`, lower case, neither ID all zero.
-fn is_traceparent(value: &[u8]) -> bool {
-    let is_hex = |part: &[u8]| part.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
-    let is_id = |part: &[u8]| is_hex(part) && part.iter().any(|b| *b != b'0');
-    value.len() == 55
-        && value.starts_with(b"00-")
-        && is_id(&value[3..35])
-        && value[35] == b'-'
-        && is_id(&value[36..52])
-        && value[52] == b'-'
-        && is_hex(&value[53..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -474,27 +460,5 @@ mod tests {
         );
         assert_eq!(of_element("application/json; charset=utf-8"), b"application/json; charset=utf-8");
         assert_eq!(of_element(""), b"");
-    }
-
-    #[test]
-    fn a_new_traceparent_is_one_and_unlike_the_last() {
-        let (one, other) = (new_traceparent(), new_traceparent());
-        assert!(is_traceparent(one.as_bytes()) && is_traceparent(other.as_bytes()));
-        assert_ne!(one, other);
-    }
-
-    #[test]
-    fn a_traceparent_is_passed_on_only_if_it_is_one() {
-        assert!(is_traceparent(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-        for wrong in [
-            &b""[..],
-            b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
-            b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            b"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        ] {
-            assert!(!is_traceparent(wrong));
-        }
     }
 }

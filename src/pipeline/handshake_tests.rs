@@ -38,6 +38,7 @@ fn ticket(source: &Arc<Source>) -> Ticket {
         source: Arc::clone(source),
         arrived,
         deadline: arrived.monotonic + source.respond_within,
+        trace: crate::telemetry::trace::Trace::default(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::keys::test_server::{Asked, Server, status};
 use crate::pipeline::again::{Kept, Now, prepare};
 use crate::pipeline::limits::Arrival;
 use crate::pipeline::{Accepted, Rejection, accept, source};
+use crate::telemetry::trace::Trace;
 
 const KID: &str = "9936261a-7d7b-4621-a0f1-964df81f66d3";
 
@@ -56,7 +57,7 @@ async fn send(app: &App, headers: &[(String, String)], body: Vec<u8>) -> Result<
         request = request.header(name, value);
     }
     let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    accept(app, source::of(app, &request), request, Arrival::now()).await
+    accept(app, source::of(app, &request), request, Arrival::now(), Trace::default()).await
 }
 
 /// It was found genuine, and went on to Kafka, which is not there.

@@ -10,6 +10,7 @@ use http::Request;
 use super::Rejection;
 use crate::app::App;
 use crate::budget::Permit;
+use crate::telemetry::trace::Trace;
 
 /// A request for which there is room.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Admitted<B> {
     pub(super) request: Request<B>,
     pub(super) permit: Permit,
     pub(super) arrived: Arrival,
+    pub(super) trace: Trace,
 }
 
 /// When a request arrived: the only place where the path reads a clock.
@@ -41,10 +43,15 @@ impl Arrival {
 ///
 /// # Errors
 /// `Draining`, `Overloaded`.
-pub fn admit<B>(app: &App, request: Request<B>, arrived: Arrival) -> Result<Admitted<B>, Rejection> {
+pub fn admit<B>(
+    app: &App,
+    request: Request<B>,
+    arrived: Arrival,
+    trace: Trace,
+) -> Result<Admitted<B>, Rejection> {
     if app.is_draining() {
         return Err(Rejection::Draining);
     }
     let permit = app.budget().admit().ok_or(Rejection::Overloaded)?;
-    Ok(Admitted { request, permit, arrived })
+    Ok(Admitted { request, permit, arrived, trace })
 }

@@ -50,6 +50,9 @@ pub use verify::{Suspect, Unverified, Verified};
 
 use crate::app::App;
 use crate::config::Source;
+use crate::telemetry::current;
+use crate::telemetry::metrics::Watch;
+use crate::telemetry::trace::Trace;
 use limits::Arrival;
 use route::Route;
 use verify::Unproven;
@@ -64,10 +67,32 @@ where
     let source = source::of(app, &request);
     let name = source.as_ref().map(|source| &source.name);
     let watch = app.metrics().request(name, request.method(), arrived.monotonic);
-    let outcome = accept(app, source.clone(), request, arrived).await;
-    let response = reply::reply(&outcome);
-    watch.answered(response.status(), outcome.as_ref().err().map(Rejection::code));
-    match &outcome {
+    let traced = app.tracing().map(|tracing| tracing.request(&request, source.as_deref(), arrived));
+    let (span, trace) = traced.map_or_else(Default::default, |(span, trace)| (Some(span), trace));
+    let ids = trace.ids(request.headers());
+    current::within(ids, async {
+        let outcome = accept(app, source.clone(), request, arrived, trace).await;
+        let response = reply::reply(&outcome);
+        let error_type = outcome.as_ref().err().map(Rejection::code);
+        watch.answered(response.status(), error_type);
+        if let Some(span) = span {
+            span.answered(response.status(), error_type);
+        }
+        report(app, source.as_ref(), &watch, arrived, &outcome);
+        response
+    })
+    .await
+}
+
+/// What is logged and counted of what became of a request, beside its answer.
+fn report(
+    app: &App,
+    source: Option<&Arc<Source>>,
+    watch: &Watch<'_>,
+    arrived: Arrival,
+    outcome: &Result<Accepted, Rejection>,
+) {
+    match outcome {
         Ok(Accepted::Challenged(challenged)) => {
             challenged.log();
             app.metrics().handshake(&challenged.source().name, challenged.outcome());
@@ -75,12 +100,11 @@ where
         Ok(_) => {}
         Err(rejection) => {
             rejection.log(watch.source(), arrived.monotonic.elapsed());
-            if let (true, Some(source)) = (rejection.is_of_handshake(), &source) {
+            if let (true, Some(source)) = (rejection.is_of_handshake(), source) {
                 app.metrics().handshake(&source.name, rejection.code());
             }
         }
     }
-    response
 }
 
 async fn accept<B>(
@@ -88,12 +112,13 @@ async fn accept<B>(
     source: Option<Arc<Source>>,
     request: Request<B>,
     arrived: Arrival,
+    trace: Trace,
 ) -> Result<Accepted, Rejection>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let admitted = limits::admit(app, request, arrived)?;
+    let admitted = limits::admit(app, request, arrived, trace)?;
     let addressed = source::address(source, admitted)?;
     let posted = match handshake::from_head(addressed)? {
         Continue(posted) => posted,

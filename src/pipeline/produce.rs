@@ -20,6 +20,8 @@ use crate::budget::Permit;
 use crate::config::Source;
 use crate::kafka::delivery::Delivery;
 use crate::kafka::slot::Outgoing;
+use crate::telemetry::current;
+use crate::telemetry::trace::Sends;
 
 /// Evidence that Kafka has acknowledged every record of a request.
 ///
@@ -50,14 +52,15 @@ pub async fn produce(app: &App, records: Records) -> Result<Acknowledged, Reject
         return Err(Rejection::KafkaUnreachable);
     }
     let Records { ticket, records, .. } = records;
-    let Ticket { permit, source, deadline, .. } = ticket;
+    let Ticket { permit, source, deadline, trace, .. } = ticket;
+    let sends = trace.sends(records.as_slice().iter().map(|record| &record.topic));
     let permit = Arc::new(permit);
     match records {
         Several::One(record) => {
-            let delivery = enqueue(app, &source, record, permit)?;
+            let delivery = enqueue(app, &source, record, permit, &sends)?;
             report(&delivery, deadline).await?;
         }
-        Several::Many(records) => all(app, &source, records, permit, deadline).await?,
+        Several::Many(records) => all(app, &source, records, permit, deadline, &sends).await?,
     }
     Ok(Acknowledged { source })
 }
@@ -73,11 +76,12 @@ async fn all(
     records: Vec<Record>,
     permit: Arc<Permit>,
     deadline: Instant,
+    sends: &Sends,
 ) -> Result<(), Rejection> {
     let mut deliveries = Vec::with_capacity(records.len());
     let mut for_good = None;
     for record in records {
-        match enqueue(app, source, record, Arc::clone(&permit)) {
+        match enqueue(app, source, record, Arc::clone(&permit), sends) {
             Ok(delivery) => deliveries.push(delivery),
             Err(failure) if failure.is_temporary() => {
                 deliveries.iter().for_each(|delivery| delivery.give_up());
@@ -116,12 +120,17 @@ fn enqueue(
     source: &Source,
     record: Record,
     permit: Arc<Permit>,
+    sends: &Sends,
 ) -> Result<Arc<Delivery>, Rejection> {
     let Record { topic, key, value, timestamp_ms, headers, is_remembered } = record;
+    let (headers, span) = sends.next(&topic, &key, value.len(), headers);
     let mark = is_remembered.then(|| app.metrics().mark(&source.name, key.as_bytes()));
-    let delivery = Arc::new(Delivery::new(topic.clone(), permit).remembered_by(mark));
+    let delivery = Delivery::new(topic.clone(), permit).remembered_by(mark).traced(current::ids(), span);
+    let delivery = Arc::new(delivery);
     let outgoing =
         Outgoing { topic: topic.as_str(), key: key.as_bytes(), value: &value, timestamp_ms, headers };
-    app.producer().send(outgoing, Arc::clone(&delivery))?;
+    app.producer()
+        .send(outgoing, Arc::clone(&delivery))
+        .inspect_err(|failure| delivery.end_span(Err(failure.name()), None))?;
     Ok(delivery)
 }

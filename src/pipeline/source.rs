@@ -13,6 +13,7 @@ use super::limits::{Admitted, Arrival};
 use crate::app::App;
 use crate::budget::Permit;
 use crate::config::Source;
+use crate::telemetry::trace::Trace;
 
 /// A request to a configured source.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Ticket {
     pub(super) arrived: Arrival,
     /// When the answer must have been given.
     pub(super) deadline: Instant,
+    /// Where it belongs, and what its records' spans begin from.
+    pub(super) trace: Trace,
 }
 
 /// Finds the source: once for a request, or a reload could come between. Paths are compared octet for octet: what a
@@ -44,8 +47,8 @@ pub fn of<B>(app: &App, request: &Request<B>) -> Option<Arc<Source>> {
 /// # Errors
 /// `UnknownSource`.
 pub fn address<B>(source: Option<Arc<Source>>, admitted: Admitted<B>) -> Result<Addressed<B>, Rejection> {
-    let Admitted { request, permit, arrived } = admitted;
+    let Admitted { request, permit, arrived, trace } = admitted;
     let source = source.ok_or(Rejection::UnknownSource)?;
     let deadline = arrived.monotonic + source.respond_within;
-    Ok(Addressed { request, ticket: Ticket { permit, source, arrived, deadline } })
+    Ok(Addressed { request, ticket: Ticket { permit, source, arrived, deadline, trace } })
 }

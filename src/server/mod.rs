@@ -115,10 +115,12 @@ pub async fn serve(config: &Config, app: Arc<App>, bound: Bound) -> Result<Ended
     let ended = match again {
         Some(reason) => Ended::AtOnce(reason),
         None => {
+            let deadline = Instant::now() + grace;
+            app.end_by(deadline);
             app.drain();
             shutdown.begin();
             tokio::select! {
-                () = finish(public, Arc::clone(&app), Instant::now() + grace) => Ended::InOrder,
+                () = finish(public, Arc::clone(&app), deadline) => Ended::InOrder,
                 reason = shutdown.requested() => Ended::AtOnce(reason),
             }
         }

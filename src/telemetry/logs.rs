@@ -4,17 +4,29 @@
 //! `debug` or `info,hookbridge=debug`. Levels: ERROR means that somebody should be woken, WARN that something
 //! was refused or retried, INFO that the state changed. Bodies, signatures and secrets are never logged.
 //!
+//! A line that is written for a request has the IDs of its trace; `otlp` gets the same lines, if they are exported.
+//!
 //! Lines are written by a thread of their own: whoever reads standard error may stop, and nothing here waits for
 //! it. Past a limit lines are lost, and counted.
 
+use std::fmt;
 use std::io::{IsTerminal as _, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::current;
+use super::otlp::Exports;
 
 /// Lines that may wait to be written: some megabytes.
 const MAX_WAITING: usize = 8192;
@@ -34,7 +46,7 @@ pub(crate) fn lost() -> u64 {
 ///
 /// # Errors
 /// The environment names a filter that can't be understood, or the writer's thread can't be started.
-pub fn start(default: LevelFilter) -> Result<Flush, String> {
+pub fn start(default: LevelFilter, exports: &Exports) -> Result<Flush, String> {
     let named =
         ["HOOKBRIDGE_LOG", "RUST_LOG"].iter().find_map(|name| Some((name, std::env::var(name).ok()?)));
     let filter = match &named {
@@ -48,13 +60,40 @@ pub fn start(default: LevelFilter) -> Result<Flush, String> {
         .spawn(move || write_all(&waiting))
         .map_err(|error| format!("the thread that writes logs can't be started: {error}"))?;
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines(lines.clone()));
+    let exported = exports.logger().map(OpenTelemetryTracingBridge::new);
+    let subscriber = tracing_subscriber::registry().with(filter).with(exported);
+    let written = tracing_subscriber::fmt::layer().with_writer(Lines(lines.clone()));
     if terminal {
-        builder.with_ansi(std::env::var_os("NO_COLOR").is_none()).with_target(false).init();
+        let is_colourful = std::env::var_os("NO_COLOR").is_none();
+        subscriber.with(written.with_ansi(is_colourful).with_target(false)).init();
     } else {
-        builder.json().flatten_event(true).init();
+        let format = WithTrace(Format::default().json().flatten_event(true));
+        subscriber.with(written.event_format(format).fmt_fields(JsonFields::new())).init();
     }
     Ok(Flush(lines))
+}
+
+/// JSON lines, with the trace of the request that they were written for.
+struct WithTrace(Format<Json>);
+
+impl<S, N> FormatEvent<S, N> for WithTrace
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some(ids) = current::ids() else { return self.0.format_event(context, writer, event) };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        // An object in one line, of which the last brace is the end.
+        let fields = line.trim_end().strip_suffix('}').unwrap_or(&line);
+        writeln!(writer, r#"{fields},"trace_id":"{}","span_id":"{}"}}"#, ids.trace, ids.span)
+    }
 }
 
 enum Message {

@@ -21,6 +21,7 @@ use super::clusters::{ClusterMetrics, of_cluster};
 use super::configuration::Configuration;
 use super::kafka::KafkaMetrics;
 use super::limits::{self, Connections};
+use super::otlp::Exports;
 use super::process;
 use super::repeats::{Mark, Repeats};
 use super::sources::SourceMetrics;
@@ -135,11 +136,19 @@ impl Metrics {
     /// # Errors
     /// The exporter can't be built: a defect of this file.
     pub fn new() -> Result<Arc<Self>, opentelemetry_sdk::error::OTelSdkError> {
+        Self::exported_by(&Exports::none())
+    }
+
+    /// The same, exported as `exports` says, beside `/metrics`.
+    ///
+    /// # Errors
+    /// As those of [`Metrics::new`].
+    pub fn exported_by(exports: &Exports) -> Result<Arc<Self>, opentelemetry_sdk::error::OTelSdkError> {
         let registry = prometheus::Registry::new();
         let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build()?;
-        let resource = opentelemetry_sdk::Resource::builder().with_service_name("hookbridge").build();
-        let provider = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
+        let provider = exports.meters(SdkMeterProvider::builder().with_reader(exporter));
         let meter = provider.meter("hookbridge");
+        exports.observe(&meter);
         observe_lost_lines(&meter);
         process::observe(&meter);
         let clusters = ClusterMetrics::new(&meter);
@@ -207,17 +216,7 @@ impl Metrics {
     /// A request has arrived, for the source of that name, if there is one.
     pub(crate) fn request(&self, source: Option<&Arc<str>>, method: &Method, arrived: Instant) -> Watch<'_> {
         let source = source.map_or(StringValue::from(NO_SOURCE), |source| Arc::clone(source).into());
-        let method = match *method {
-            Method::POST => "POST",
-            Method::GET => "GET",
-            Method::HEAD => "HEAD",
-            Method::PUT => "PUT",
-            Method::DELETE => "DELETE",
-            Method::OPTIONS => "OPTIONS",
-            Method::PATCH => "PATCH",
-            // A sender can make up any number of methods; the conventions give them one name.
-            _ => "_OTHER",
-        };
+        let method = method_name(method);
         self.active_requests.add(1, &[]);
         Watch { metrics: self, source, method, arrived }
     }
@@ -367,6 +366,20 @@ pub(crate) struct Watch<'a> {
     source: StringValue,
     method: &'static str,
     arrived: Instant,
+}
+
+/// The method's name. A sender can make up any number of methods; the conventions give them one name.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "POST",
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "_OTHER",
+    }
 }
 
 pub(super) fn of_source(source: &Arc<str>) -> KeyValue {

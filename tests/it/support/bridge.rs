@@ -94,6 +94,9 @@ pub(crate) fn hookbridge() -> Command {
     for name in ["HOOKBRIDGE_CONFIG", "HOOKBRIDGE_LOG", "HOOKBRIDGE_SECRET", "RUST_LOG"] {
         command.env_remove(name);
     }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_")) {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null());
     command
 }
@@ -204,6 +207,14 @@ impl Bridge {
     pub(crate) fn open_files(&self) -> Vec<PathBuf> {
         let dir = fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("Linux's /proc");
         dir.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).collect()
+    }
+
+    /// What it has in memory, as Linux tells, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Linux's /proc");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     pub(crate) fn signal(&self, name: &str) {
