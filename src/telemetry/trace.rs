@@ -22,7 +22,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, ShouldSample, Span};
 use rdkafka::message::{Header, OwnedHeaders};
 
 use super::clusters::of_cluster;
@@ -57,15 +57,16 @@ pub(crate) struct Tracing {
 }
 
 impl Tracing {
-    /// Spans that end go to `processor`.
+    /// What `sampler` lets through has spans, and those that end go to `processor`.
     pub(super) fn start(
         settings: TraceSettings,
+        sampler: impl ShouldSample + 'static,
         resource: &Resource,
         processor: impl opentelemetry_sdk::trace::SpanProcessor + 'static,
     ) -> Arc<Self> {
         let provider = SdkTracerProvider::builder()
             .with_resource(resource.clone())
-            .with_sampler(settings.sampler)
+            .with_sampler(sampler)
             .with_max_attributes_per_span(settings.max_attributes)
             .with_span_processor(processor)
             .build();

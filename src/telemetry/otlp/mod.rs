@@ -10,6 +10,7 @@ mod counted;
 mod destination;
 mod environment;
 mod exporters;
+mod sampling;
 mod settings;
 mod tally;
 
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 use counted::{Admitting, Counted, Course};
 use destination::Destination;
 use exporters::Parts;
+use sampling::WithinRoom;
 use settings::Settings;
 use tally::Tally;
 
@@ -162,12 +164,14 @@ impl Exports {
                 .with_max_export_batch_size(batching.max_batch)
                 .with_scheduled_delay(batching.delay);
             let processor = BatchSpanProcessor::new(exporter, config.build());
+            let sampler = self.settings.sampler.clone();
+            let sampler = WithinRoom::new(sampler, self.settings.per_second, Arc::clone(&tally));
             let settings = TraceSettings {
-                sampler: self.settings.sampler.clone(),
                 propagation: self.settings.propagation,
                 max_attributes: self.settings.max_attributes,
             };
-            self.tracing = Some(Tracing::start(settings, &self.resource, Admitting { processor, tally }));
+            self.tracing =
+                Some(Tracing::start(settings, sampler, &self.resource, Admitting { processor, tally }));
         }
         if let Some(destination) = metrics {
             let limits = (self.settings.metrics_timeout, 0);

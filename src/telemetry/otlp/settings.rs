@@ -14,6 +14,7 @@ use opentelemetry_sdk::trace::Sampler;
 use super::Signal;
 use super::destination::{self, Destination};
 use super::environment::{Environment, Faults};
+use super::sampling::PER_SECOND;
 
 /// No export takes longer, and nothing waits longer for the next one.
 const MAX_MILLISECONDS: u64 = 3_600_000;
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(super) interval: Duration,
     pub(super) metrics_timeout: Duration,
     pub(super) sampler: Sampler,
+    /// The most requests of a second that have spans.
+    pub(super) per_second: Option<u32>,
     pub(super) propagation: Propagation,
     /// The most attributes that a span has.
     pub(super) max_attributes: u32,
@@ -44,8 +47,6 @@ pub(crate) struct Settings {
 /// What spans are made by.
 #[derive(Debug)]
 pub(crate) struct TraceSettings {
-    /// Which requests have spans.
-    pub(crate) sampler: Sampler,
     /// What goes in and out.
     pub(crate) propagation: Propagation,
     /// The most attributes that a span has.
@@ -112,6 +113,7 @@ impl Settings {
             interval: Duration::from_secs(60),
             metrics_timeout: Duration::from_secs(30),
             sampler: Sampler::ParentBased(Box::new(Sampler::AlwaysOn)),
+            per_second: Some(PER_SECOND),
             propagation: Propagation { trace_context: true, baggage: false },
             max_attributes: 128,
             resource: Vec::new(),
@@ -130,7 +132,9 @@ impl Settings {
             return Ok(Self::off());
         }
         let mut settings = Self::off();
-        settings.sampler = sampler(env).unwrap_or(settings.sampler);
+        if let Some(named) = sampler(env) {
+            (settings.sampler, settings.per_second) = (named, None);
+        }
         settings.propagation = propagation(env).unwrap_or(settings.propagation);
         settings.resource = resource(env);
         settings.spans.read(env, "BSP");
@@ -232,6 +236,7 @@ fn is_exported(environment: &mut Environment, signal: Signal) -> bool {
     chosen
 }
 
+/// The sampler that is named, if one is.
 fn sampler(environment: &mut Environment) -> Option<Sampler> {
     const NAME: &str = "OTEL_TRACES_SAMPLER";
     const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
@@ -260,10 +265,14 @@ fn sampler(environment: &mut Environment) -> Option<Sampler> {
         },
         None => None,
     };
-    let chosen = match environment.text(NAME) {
-        Some(value) => environment.choice(NAME, &value, &choices)?,
-        None => (Root::On, true),
+    let Some(value) = environment.text(NAME) else {
+        if argument.is_some() {
+            environment
+                .warn(ARGUMENT, "without effect: OTEL_TRACES_SAMPLER names no sampler that takes a ratio");
+        }
+        return None;
     };
+    let chosen = environment.choice(NAME, &value, &choices)?;
     if argument.is_some() && chosen.0 != Root::Ratio {
         environment.warn(ARGUMENT, "without effect: the sampler takes no ratio");
     }

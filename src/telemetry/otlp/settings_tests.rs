@@ -141,6 +141,14 @@ fn samplers_are_those_of_the_specification() {
     let ratio = ("OTEL_TRACES_SAMPLER_ARG", "0.25");
     assert_eq!(sampler(&[named("traceidratio"), ratio]), "TraceIdRatioBased(0.25)");
     assert_eq!(sampler(&[named("parentbased_traceidratio")]), "ParentBased(TraceIdRatioBased(1.0))");
+    assert_eq!(read(&[]).unwrap().per_second, Some(PER_SECOND));
+    assert_eq!(
+        read(&[named("parentbased_always_on")]).unwrap().per_second,
+        None,
+        "named, it is as it is named"
+    );
+    let settings = read(&[ratio]).unwrap();
+    assert!(settings.warnings[0].starts_with("OTEL_TRACES_SAMPLER_ARG: without effect"));
     let settings = read(&[named("always_on"), ratio]).unwrap();
     assert!(settings.warnings[0].starts_with("OTEL_TRACES_SAMPLER_ARG: without effect"));
 }

@@ -67,6 +67,16 @@ impl Tally {
         false
     }
 
+    /// Whether a request that comes now may have spans. If not, one is lost.
+    pub(super) fn has_room(&self) -> bool {
+        if self.waiting.load(Ordering::Relaxed) < self.max_waiting {
+            return true;
+        }
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.overflowed.store(true, Ordering::Relaxed);
+        false
+    }
+
     /// So many wait no longer: they are being exported.
     pub(super) fn taken(&self, count: usize) {
         let less = |waiting: usize| Some(waiting.saturating_sub(count));
