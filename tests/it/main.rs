@@ -36,6 +36,7 @@ mod load;
 mod mapping;
 mod metrics;
 mod metrics_documented;
+mod metrics_used;
 mod preflight;
 mod providers;
 mod quarantine;

@@ -15,14 +15,14 @@ use super::support::wait::{SOON, eventually};
 const UNDOCUMENTED_LABELS: [&str; 2] = ["otel_scope_name", "le"];
 
 /// Type and labels of a metric. No labels: those of the resource, which the environment decides.
-type Shape = (String, Option<BTreeSet<String>>);
+pub(crate) type Shape = (String, Option<BTreeSet<String>>);
 
 fn in_backticks(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// What the tables of the document say.
-fn documented() -> BTreeMap<String, Shape> {
+pub(crate) fn documented() -> BTreeMap<String, Shape> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
     let text = fs::read_to_string(path).expect("read docs/metrics.md");
     let mut found = BTreeMap::new();
