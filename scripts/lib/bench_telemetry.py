@@ -157,7 +157,7 @@ class Bridge:
     def __init__(self, directory, program, kafka, environment):
         config = directory / "hookbridge.yaml"
         config.write_text(
-            "server: { listen: '127.0.0.1:0' }\nadmin: { listen: '127.0.0.1:0' }\n"
+            "server: { listen: '127.0.0.1:0', shutdown_delay: 0s }\nadmin: { listen: '127.0.0.1:0' }\n"
             f"kafka: {{ bootstrap.servers: '127.0.0.1:{kafka}' }}\n"
             "sources:\n  bench: { provider: generic-hex, secrets: [{ env: BENCH_SECRET }] }\n"
         )
@@ -253,17 +253,24 @@ def run(options, directory, kafka, collector, script):
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "OTEL_LOGS_EXPORTER": "otlp",
                 "OTEL_METRIC_EXPORT_INTERVAL": "1000", **more}
 
+    always = {"OTEL_TRACES_SAMPLER": "always_on"}
+    never_answers, slow, endless = start_stand_in(never), start_stand_in(slowly), start_stand_in(endlessly)
     scenarios = {
         "no export": {},
         "no export, again": {},
         "collector, 1 % sampled": exporting(
             collector, OTEL_TRACES_SAMPLER="traceidratio", OTEL_TRACES_SAMPLER_ARG="0.01"
         ),
-        "collector, all sampled": exporting(collector),
-        "away, all sampled": exporting(free_port()),
-        "never answers": exporting(start_stand_in(never)),
-        "answers after 2 s": exporting(start_stand_in(slowly)),
-        "answers without end": exporting(start_stand_in(endlessly)),
+        "collector": exporting(collector),
+        "away": exporting(free_port()),
+        "never answers": exporting(never_answers),
+        "answers after 2 s": exporting(slow),
+        "answers without end": exporting(endless),
+        "collector, all sampled": exporting(collector, **always),
+        "away, all sampled": exporting(free_port(), **always),
+        "never answers, all": exporting(never_answers, **always),
+        "answers after 2 s, all": exporting(slow, **always),
+        "without end, all": exporting(endless, **always),
     }
     measured = {name: [] for name in scenarios}
     for _ in range(options.rounds):
