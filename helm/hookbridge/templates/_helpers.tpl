@@ -155,10 +155,13 @@ group, the other, the usual.
 {{- mulf (float64 $number) (get $factors $unit) -}}
 {{- end -}}
 
-{{/* A size, of Kubernetes or of the configuration (`768Mi`, `128MiB`, `1e9`, 65536), in octets. */}}
+{{/*
+A size, of Kubernetes or of the configuration (`768Mi`, `128MiB`, `1e9`, 65536), in octets. Numbers of a file of values are floats,
+whose text is `1.073741824e+09` from a million on.
+*/}}
 {{- define "hookbridge.octets" -}}
 {{- $text := . | toString | trim -}}
-{{- $number := regexFind "^[0-9]+([.][0-9]+)?(e[0-9]+)?" $text -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?(e[+]?[0-9]+)?" $text -}}
 {{- $unit := trimPrefix $number $text | trim | trimSuffix "B" | lower -}}
 {{- $factors := dict "" 1 "k" 1000 "m" 1000000 "g" 1000000000 "ki" 1024 "mi" 1048576 "gi" 1073741824 "ti" 1099511627776 "t" 1000000000000 -}}
 {{- mulf (float64 $number) (get $factors $unit | default 1) | int64 -}}
