@@ -20,9 +20,10 @@ not.
 {{- end -}}
 {{- end -}}
 
+{{/* Quoted, as all names of the user's own: `123` is a name. */}}
 {{- define "hookbridge.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "hookbridge.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "hookbridge.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
 app.kubernetes.io/component: server
 {{- end -}}
 
@@ -67,8 +68,8 @@ annotations:
 {{/* Name, namespace, labels and annotations. Takes a dict: root, name; and if need be namespace, labels, annotations, with. */}}
 {{- define "hookbridge.metadata" -}}
 {{- $root := .root -}}
-name: {{ .name }}
-namespace: {{ .namespace | default $root.Release.Namespace }}
+name: {{ .name | quote }}
+namespace: {{ .namespace | default $root.Release.Namespace | quote }}
 labels:
 {{ include "hookbridge.labels" (list $root .labels) | indent 2 }}
 {{- with include "hookbridge.annotations" (list $root (.annotations | default dict) (.with | default dict)) }}
