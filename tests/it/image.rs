@@ -66,6 +66,25 @@ fn the_builder_has_the_least_rust_or_later_and_is_of_the_bases_debian() {
     assert_eq!(base, format!("gcr.io/distroless/cc-debian{release}:nonroot"));
 }
 
+/// The files that the library was last made of, as rustc has noted them beside it. Beside the executable there is a note only
+/// after `cargo build`; and it is the library, but for `src/main.rs`.
+fn notes() -> String {
+    let tests = std::env::current_exe().expect("this executable's path");
+    let entries = fs::read_dir(tests.parent().expect("its directory")).expect("read its directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let of_library = paths.filter_map(|path| {
+        let name = path.file_name()?.to_str()?;
+        (name.starts_with("hookbridge-") && name.ends_with(".d")).then_some(())?;
+        let text = fs::read_to_string(&path).expect("read what rustc has noted");
+        // Not that of unit tests, which have more files, nor that of a check.
+        let mut lines = text.lines().filter_map(|line| line.split_once(": "));
+        let (_, files) = lines.find(|(made, _)| made.ends_with(".rlib"))?;
+        let time = fs::metadata(&path).and_then(|about| about.modified()).expect("its time");
+        Some((time, files.to_owned()))
+    });
+    of_library.max().expect("the library was compiled").1
+}
+
 #[test]
 fn the_context_has_all_that_the_executable_is_made_of() {
     let dockerfile = read("Dockerfile");
@@ -75,14 +94,15 @@ fn the_context_has_all_that_the_executable_is_made_of() {
         let kept = ignore.lines().any(|line| line == format!("!{path}"));
         assert!(kept, ".dockerignore leaves out {path}, which the Dockerfile copies");
     }
-    // What cargo has noted of this very executable.
-    let notes = Path::new(env!("CARGO_BIN_EXE_hookbridge")).with_extension("d");
-    let notes = fs::read_to_string(&notes).unwrap_or_else(|error| panic!("{}: {error}", notes.display()));
     // A space in a path has a backslash before it.
-    let files = notes.split_once(": ").expect("the executable, and its sources").1.replace("\\ ", "\0");
+    let files = notes().replace("\\ ", "\0");
+    let own_root = root().canonicalize().expect("the repository");
     let mut own = 0;
     for file in files.split_whitespace().map(|word| PathBuf::from(word.replace('\0', " "))) {
-        let Ok(file) = file.strip_prefix(root()) else { continue };
+        // A path may have `..` in it, as the source that includes it says.
+        let file = root().join(&file).canonicalize();
+        let file = file.unwrap_or_else(|error| panic!("a source of the library: {error}"));
+        let Ok(file) = file.strip_prefix(&own_root) else { continue };
         own += 1;
         let is_copied = copied.iter().any(|path| file.starts_with(path));
         assert!(

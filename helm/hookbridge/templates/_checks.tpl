@@ -114,7 +114,7 @@ passes over it, as over every `fail`.
 {{- if not (or .targetCPUUtilizationPercentage .targetInFlightRequests .metrics) -}}
 {{- $faults = append $faults "autoscaling: there is nothing to scale by; give targetCPUUtilizationPercentage, targetInFlightRequests or metrics" -}}
 {{- end -}}
-{{- if and .targetCPUUtilizationPercentage (not (dig "requests" "cpu" "" $.Values.resources)) -}}
+{{- if and .targetCPUUtilizationPercentage (not (dig "requests" "cpu" "" ($.Values.resources | default dict))) -}}
 {{- $faults = append $faults "autoscaling.targetCPUUtilizationPercentage: it is percent of resources.requests.cpu, which is not given" -}}
 {{- end -}}
 {{- end -}}
@@ -133,7 +133,7 @@ passes over it, as over every `fail`.
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- $limit := dig "limits" "memory" "" (.Values.resources | default dict) -}}
 {{- if $limit -}}
 {{- /* Bodies are in memory once as they came, and once more in Kafka's queue; docs/operations.md has the whole account. */ -}}
 {{- $bodies := (.Values.config.server | default dict).max_in_flight_bytes | default "128MiB" -}}

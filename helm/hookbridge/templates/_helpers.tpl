@@ -20,9 +20,10 @@ not.
 {{- end -}}
 {{- end -}}
 
+{{/* Quoted, as all names of the user's own: `123` is a name. */}}
 {{- define "hookbridge.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "hookbridge.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "hookbridge.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
 app.kubernetes.io/component: server
 {{- end -}}
 
@@ -67,8 +68,8 @@ annotations:
 {{/* Name, namespace, labels and annotations. Takes a dict: root, name; and if need be namespace, labels, annotations, with. */}}
 {{- define "hookbridge.metadata" -}}
 {{- $root := .root -}}
-name: {{ .name }}
-namespace: {{ .namespace | default $root.Release.Namespace }}
+name: {{ .name | quote }}
+namespace: {{ .namespace | default $root.Release.Namespace | quote }}
 labels:
 {{ include "hookbridge.labels" (list $root .labels) | indent 2 }}
 {{- with include "hookbridge.annotations" (list $root (.annotations | default dict) (.with | default dict)) }}
@@ -155,10 +156,13 @@ group, the other, the usual.
 {{- mulf (float64 $number) (get $factors $unit) -}}
 {{- end -}}
 
-{{/* A size, of Kubernetes or of the configuration (`768Mi`, `128MiB`, `1e9`, 65536), in octets. */}}
+{{/*
+A size, of Kubernetes or of the configuration (`768Mi`, `128MiB`, `1e9`, 65536), in octets. Numbers of a file of values are floats,
+whose text is `1.073741824e+09` from a million on.
+*/}}
 {{- define "hookbridge.octets" -}}
 {{- $text := . | toString | trim -}}
-{{- $number := regexFind "^[0-9]+([.][0-9]+)?(e[0-9]+)?" $text -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?(e[+]?[0-9]+)?" $text -}}
 {{- $unit := trimPrefix $number $text | trim | trimSuffix "B" | lower -}}
 {{- $factors := dict "" 1 "k" 1000 "m" 1000000 "g" 1000000000 "ki" 1024 "mi" 1048576 "gi" 1073741824 "ti" 1099511627776 "t" 1000000000000 -}}
 {{- mulf (float64 $number) (get $factors $unit | default 1) | int64 -}}

@@ -3,8 +3,8 @@
 {{/* Takes a list: root, component. */}}
 {{- define "hookbridge.hookSelectorLabels" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "hookbridge.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "hookbridge.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | trunc 63 | trimSuffix "-" | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
@@ -24,7 +24,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 {{- with .Values.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

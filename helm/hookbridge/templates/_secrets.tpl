@@ -78,7 +78,7 @@ Secrets, as files and as environment variables: what is mounted, and what the co
 {{- $root := index . 0 -}}
 - name: config
   configMap:
-    name: {{ index . 1 }}
+    name: {{ index . 1 | quote }}
 {{- range include "hookbridge.mounts" $root | fromJsonArray }}
 - name: {{ include "hookbridge.volumeName" .name }}
 {{ toYaml .source | indent 2 }}
