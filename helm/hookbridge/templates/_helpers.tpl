@@ -183,7 +183,7 @@ group, the other, the usual.
 
 {{/* The port of an address such as `0.0.0.0:8080` or `[::]:8080`. */}}
 {{- define "hookbridge.port" -}}
-{{- regexFind "[0-9]+$" (. | toString) -}}
+{{- regexFind "[1-9][0-9]*$" (. | toString) -}}
 {{- end -}}
 
 {{- define "hookbridge.httpPort" -}}
@@ -214,6 +214,11 @@ group, the other, the usual.
 {{- $paths = append $paths ($source.path | default (printf "/webhooks/%s" $name)) -}}
 {{- end -}}
 {{- $paths | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{/* All presets. A test compares it. */}}
+{{- define "hookbridge.presets" -}}
+360learning adyen airtable airwallex alchemy allfly asana auth0 aws-sns beam bigcommerce bitbucket box brex buildkite calendly chargebee circleci clerk clickup cloudevents coinbase-commerce customer-io discord docusign dropbox ebay elevenlabs emailit event-grid eventsair figma forgejo front gemini generic-hex generic-sha256 gitea github gitlab gitlab-signing gocardless grafana hubspot hugging-face incident-io intercom iron jira knock line linear linkedin lithic mailgun meta microsoft-graph monday netlify notion nylas okta openai orb oura paddle pagerduty paypal paystack persona pipedrive plaid polar postmark razorpay recurly replicate resend revolut ringcentral sanity segment sendgrid sentry sharepoint shipbob shopify signatureapi slack smartcar solidgate square standard-webhooks statsig stripe svix tally tebex telegram telnyx tiktok trello twilio twitch typeform uber vercel vonage webflow websub wechat-pay whatsapp woocommerce workos worldpay wristband x xero zendesk zoom
 {{- end -}}
 
 {{/* Presets whose provider serves its keys by URL, so that hookbridge asks for them over the internet. A test compares it. */}}
