@@ -15,7 +15,7 @@ use crate::kafka::properties::SECRET_PROPERTIES;
 
 /// Names of environment variables that hold secrets, as people call them.
 const SECRET_NAMES: &str = "(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|SIGNING_?KEY|\
-                            AUTHORIZATION|OTLP_([A-Z]+_)?HEADERS|[Ss]ecret|[Pp]assword|[Tt]oken)";
+                            AUTHORIZATION|OTLP_([A-Z]+_)?HEADERS|[Ss]ecret|[Pp]assword|[Tt]oken|(^|_)(PASS|PWD|pass|pwd)(_|$))";
 /// Endings of names that say where a secret is, and not what it is.
 const PLACES: &str = "_(FILE|PATH|DIR|DIRECTORY|URL|URI|ENDPOINT|NAME|ID|TTL|SECONDS)$";
 

@@ -244,6 +244,11 @@ fn presets(of_interest: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 #[test]
+fn the_chart_knows_every_preset() {
+    assert_eq!(listed("presets"), presets(|_| true));
+}
+
+#[test]
 fn the_chart_knows_whose_keys_are_asked_for() {
     let served = |name: &str| preset::find(name).unwrap_or_else(|why| panic!("{why}")).keys.is_some();
     assert_eq!(listed("presetsWithServedKeys"), presets(served));

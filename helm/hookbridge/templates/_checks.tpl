@@ -23,13 +23,22 @@ passes over it, as over every `fail`.
 {{- if not (include "hookbridge.sources" . | fromJson) -}}
 {{- $faults = append $faults "config.sources: there is no source that is enabled; write one, such as `billing: { provider: stripe, secrets: [...] }`" -}}
 {{- end -}}
-{{- $ports := list -}}
+{{- $presets := include "hookbridge.presets" . | splitList " " -}}
+{{- range $name, $source := include "hookbridge.sources" . | fromJson -}}
+{{- $preset := $source.provider -}}
+{{- if kindIs "map" $preset -}}{{- $preset = $preset.extends -}}{{- end -}}
+{{- if and $preset (not (has $preset $presets)) -}}
+{{- $faults = append $faults (printf "config.sources.%s.provider: there is no preset `%s`; docs/providers.md and `hookbridge providers` list them" $name $preset) -}}
+{{- end -}}
+{{- end -}}
 {{- range $section, $address := dict "server" ($config.server | default dict).listen "admin" ($config.admin | default dict).listen -}}
 {{- if $address -}}
 {{- if or (hasPrefix "127." $address) (hasPrefix "localhost:" $address) (hasPrefix "[::1]" $address) -}}
 {{- $faults = append $faults (printf "config.%s.listen: nothing outside of the pod reaches `%s`; write `0.0.0.0:PORT` or `[::]:PORT`" $section $address) -}}
 {{- end -}}
-{{- if not (regexMatch "^(.*:)?0*[1-9][0-9]*$" $address) -}}
+{{- if not (regexMatch "^(\\[[0-9A-Fa-f:.%]+\\]|[0-9]+(\\.[0-9]+){3}):[0-9]+$" $address) -}}
+{{- $faults = append $faults (printf "config.%s.listen: `%s` is no address and port; write `0.0.0.0:PORT` or `[::]:PORT`" $section $address) -}}
+{{- else if not (regexMatch ":0*[1-9][0-9]*$" $address) -}}
 {{- $faults = append $faults (printf "config.%s.listen: `%s` has no port that a Service could name" $section $address) -}}
 {{- end -}}
 {{- end -}}
@@ -40,6 +49,11 @@ passes over it, as over every `fail`.
 {{- with .Values.terminationGracePeriodSeconds -}}
 {{- if lt (int .) (include "hookbridge.gracePeriod" $ | int) -}}
 {{- $faults = append $faults (printf "terminationGracePeriodSeconds: %v is less than %s: preStopSleepSeconds, config.server.shutdown_delay, config.server.shutdown_grace and 5 s; leave it out" . (include "hookbridge.gracePeriod" $)) -}}
+{{- end -}}
+{{- end -}}
+{{- range (kindIs "slice" ($config.schema_registry | default dict).url | ternary ($config.schema_registry | default dict).url (list ($config.schema_registry | default dict).url)) -}}
+{{- if regexMatch "://[^/]*@" (. | default "" | toString) -}}
+{{- $faults = append $faults "config.schema_registry.url: a URL must not hold credentials; write `username` and `password: { file: PATH }` beside it" -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $faults -}}
@@ -210,6 +224,13 @@ passes over it, as over every `fail`.
 {{- end -}}
 {{- if and (or .headersSecret .certificate .protocol .sampler .resourceAttributes) (not (include "hookbridge.exportsTelemetry" $)) -}}
 {{- $faults = append $faults "telemetry.endpoint: nothing is exported without it; write where the collector is, such as `http://otel-collector.monitoring:4318`" -}}
+{{- end -}}
+{{- end -}}
+{{- $alerts := list -}}
+{{- range ($.Files.Get "files/alerts.yaml" | fromYaml).groups -}}{{- range .rules -}}{{- $alerts = append $alerts .alert -}}{{- end -}}{{- end -}}
+{{- range .Values.prometheusRule.disabled -}}
+{{- if not (has . $alerts) -}}
+{{- $faults = append $faults (printf "prometheusRule.disabled: there is no alert `%s`; files/alerts.yaml has their names" .) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}

@@ -187,7 +187,7 @@ whose text is `1.073741824e+09` from a million on.
 
 {{/* The port of an address such as `0.0.0.0:8080` or `[::]:8080`. */}}
 {{- define "hookbridge.port" -}}
-{{- regexFind "[0-9]+$" (. | toString) -}}
+{{- regexFind "[1-9][0-9]*$" (. | toString) -}}
 {{- end -}}
 
 {{- define "hookbridge.httpPort" -}}
@@ -218,6 +218,11 @@ whose text is `1.073741824e+09` from a million on.
 {{- $paths = append $paths ($source.path | default (printf "/webhooks/%s" $name)) -}}
 {{- end -}}
 {{- $paths | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{/* All presets. A test compares it. */}}
+{{- define "hookbridge.presets" -}}
+360learning adyen airtable airwallex alchemy allfly asana auth0 aws-sns beam bigcommerce bitbucket box brex buildkite calendly chargebee circleci clerk clickup cloudevents coinbase-commerce customer-io discord docusign dropbox ebay elevenlabs emailit event-grid eventsair figma forgejo front gemini generic-hex generic-sha256 gitea github gitlab gitlab-signing gocardless grafana hubspot hugging-face incident-io intercom iron jira knock line linear linkedin lithic mailgun meta microsoft-graph monday netlify notion nylas okta openai orb oura paddle pagerduty paypal paystack persona pipedrive plaid polar postmark razorpay recurly replicate resend revolut ringcentral sanity segment sendgrid sentry sharepoint shipbob shopify signatureapi slack smartcar solidgate square standard-webhooks statsig stripe svix tally tebex telegram telnyx tiktok trello twilio twitch typeform uber vercel vonage webflow websub wechat-pay whatsapp woocommerce workos worldpay wristband x xero zendesk zoom
 {{- end -}}
 
 {{/* Presets whose provider serves its keys by URL, so that hookbridge asks for them over the internet. A test compares it. */}}
