@@ -188,6 +188,8 @@ pub struct Server {
     pub max_in_flight_bytes: usize,
     /// For a request's head.
     pub header_timeout: Duration,
+    /// For a connection without a request.
+    pub idle_timeout: Duration,
     /// After SIGTERM, how long requests are still taken.
     pub shutdown_delay: Duration,
     /// For everything under way, after that.

@@ -67,6 +67,9 @@ pub struct RawServer {
     /// How long a client may take to send a request's body, in all. It must be shorter than every
     /// source's `respond_within`. Default: four fifths of the source's `respond_within`.
     pub body_timeout: Option<RawDuration>,
+    /// How long a connection without a request is kept: longer than whatever is in front keeps its own, or it will send a
+    /// request into a connection that is being closed. At most 1h. Default: 75s.
+    pub idle_timeout: Option<RawDuration>,
     /// After SIGTERM, how long requests are still taken: as long as load balancers may need to notice that `/readyz` says
     /// 503. Each answer closes its connection. At most 10m. Default: 3s. Ctrl-C does not wait for it.
     pub shutdown_delay: Option<RawDuration>,

@@ -17,6 +17,9 @@ use super::{Config, Invalid, Server, Source, registry, secret, standby, topics, 
 use crate::kafka::properties::{self, Properties, SECRET_PROPERTIES};
 use crate::topic::TopicName;
 
+/// Longer than the 60 s for which nginx, its ingress controller and AWS's load balancers keep a connection.
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Within it kube-proxies and most load balancers have noticed, and with the grace it fits into a pod's 30 s.
 const DEFAULT_SHUTDOWN_DELAY: Duration = Duration::from_secs(3);
 /// Longer than any load balancer is known to take.
@@ -175,6 +178,7 @@ fn server(check: &mut Checker<'_>, raw: &RawServer) -> Option<Server> {
         max_in_flight_requests: raw.max_in_flight_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
         max_in_flight_bytes: raw.max_in_flight_bytes.map_or(DEFAULT_MAX_BYTES, |bytes| bytes.0),
         header_timeout: raw.header_timeout.map_or(DEFAULT_HEADER_TIMEOUT, |duration| duration.0),
+        idle_timeout: raw.idle_timeout.map_or(DEFAULT_IDLE_TIMEOUT, |duration| duration.0),
         shutdown_delay: raw.shutdown_delay.map_or(DEFAULT_SHUTDOWN_DELAY, |duration| duration.0),
         shutdown_grace: raw.shutdown_grace.map_or(DEFAULT_SHUTDOWN_GRACE, |duration| duration.0),
     };
@@ -184,6 +188,9 @@ fn server(check: &mut Checker<'_>, raw: &RawServer) -> Option<Server> {
     if server.max_in_flight_bytes > MAX_MAX_BYTES {
         check.error(&path.key("max_in_flight_bytes"), "must be 1GiB at most");
     }
+    if server.idle_timeout > MAX_IDLE_TIMEOUT {
+        check.error(&path.key("idle_timeout"), "must be 1h at most");
+    }
     if server.shutdown_delay > MAX_SHUTDOWN_DELAY {
         check.error(&path.key("shutdown_delay"), "must be 10m at most");
     }
@@ -192,6 +199,7 @@ fn server(check: &mut Checker<'_>, raw: &RawServer) -> Option<Server> {
         ("max_in_flight_requests", server.max_in_flight_requests == 0),
         ("max_in_flight_bytes", server.max_in_flight_bytes == 0),
         ("header_timeout", server.header_timeout.is_zero()),
+        ("idle_timeout", server.idle_timeout.is_zero()),
         ("body_timeout", raw.body_timeout.is_some_and(|duration| duration.0.is_zero())),
     ] {
         if zero {

@@ -43,6 +43,7 @@ impl Fixed {
             ("server.max_in_flight_requests", here.max_in_flight_requests == there.max_in_flight_requests),
             ("server.max_in_flight_bytes", here.max_in_flight_bytes == there.max_in_flight_bytes),
             ("server.header_timeout", here.header_timeout == there.header_timeout),
+            ("server.idle_timeout", here.idle_timeout == there.idle_timeout),
             ("server.shutdown_delay", here.shutdown_delay == there.shutdown_delay),
             ("server.shutdown_grace", here.shutdown_grace == there.shutdown_grace),
             ("admin.listen", self.admin_listen == config.admin_listen),
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(fixed.differences(&same), Vec::<String>::new());
         let other = config(
             "listen: 127.0.0.1:1, max_connections: 1, max_in_flight_requests: 1, max_in_flight_bytes: 2MiB, \
-             header_timeout: 1s, shutdown_delay: 9s, shutdown_grace: 10s",
+             header_timeout: 1s, idle_timeout: 9s, shutdown_delay: 9s, shutdown_grace: 10s",
             ", sasl.password: { env: two }, client.id: x",
             "",
         );
@@ -158,6 +159,7 @@ mod tests {
             "server.max_in_flight_requests",
             "server.max_in_flight_bytes",
             "server.header_timeout",
+            "server.idle_timeout",
             "server.shutdown_delay",
             "server.shutdown_grace",
             "kafka.client.id",

@@ -23,9 +23,6 @@ use super::shutdown::Watch;
 use crate::app::App;
 use crate::pipeline;
 
-/// A connection without a request under way is kept this long: longer than senders keep theirs, so that it is
-/// seldom closed in the face of one.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A connection that is being closed, and has no request under way, gets this long to take what it is owed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest head, and what HTTP/1 reads ahead of it.
@@ -48,7 +45,7 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Answers are a line long.
 const MAX_SEND_BYTES: usize = 64 * 1024;
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -57,7 +54,7 @@ fn builder() -> Builder<TokioExecutor> {
         .half_close(true)
         // hyper counts from the end of the last answer, so this is the idle timeout; how long a head may take from
         // its first octet is seen to below.
-        .header_read_timeout(IDLE_TIMEOUT)
+        .header_read_timeout(idle_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS);
     builder
@@ -76,7 +73,7 @@ fn builder() -> Builder<TokioExecutor> {
 }
 
 /// Serves one connection to its end.
-pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, mut shutdown: Watch) {
+pub async fn serve(stream: TcpStream, app: Arc<App>, timeouts: Timeouts, mut shutdown: Watch) {
     let activity = Activity::default();
     let service = service_fn(|request: Request<Incoming>| {
         let running = activity.begin(request.version());
@@ -92,15 +89,15 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
             Ok::<_, Infallible>(response)
         }
     });
-    let builder = builder();
+    let builder = builder(timeouts.idle);
     let stream = Counted::new(stream);
     let received = stream.received();
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
 
-    let mut patience = Patience::new(header_timeout);
+    let mut patience = Patience::new(timeouts);
     let mut closing = false;
-    let mut ticks = tokio::time::interval(Duration::from_secs(1).min(header_timeout));
+    let mut ticks = tokio::time::interval(Duration::from_secs(1).min(timeouts.header));
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
@@ -131,10 +128,19 @@ pub async fn serve(stream: TcpStream, app: Arc<App>, header_timeout: Duration, m
     }
 }
 
+/// How long a connection may keep this side waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For a request's head.
+    pub header: Duration,
+    /// Without a request under way.
+    pub idle: Duration,
+}
+
 /// How long the peer has kept this side waiting.
 #[derive(Debug)]
 struct Patience {
-    header_timeout: Duration,
+    timeouts: Timeouts,
     /// When a request was last under way, or the connection was opened.
     idle_since: Instant,
     /// When the head that is now awaited was seen to have begun. The first one begins with the connection: a
@@ -146,16 +152,15 @@ struct Patience {
 }
 
 impl Patience {
-    fn new(header_timeout: Duration) -> Self {
+    fn new(timeouts: Timeouts) -> Self {
         let now = Instant::now();
-        Self { header_timeout, idle_since: now, head_since: Some(now), begun: 0, received: 0 }
+        Self { timeouts, idle_since: now, head_since: Some(now), begun: 0, received: 0 }
     }
 
     fn look(&mut self, now: Instant, activity: &Activity, received: u64) {
-        if activity.running() > 0 {
-            self.idle_since = now;
-        }
+        // A short request is seldom under way at the moment of a look.
         if activity.running() > 0 || activity.begun() != self.begun {
+            self.idle_since = now;
             (self.begun, self.received, self.head_since) = (activity.begun(), received, None);
         } else if received > self.received && !activity.is_http2() {
             // HTTP/2 has frames between requests, and hyper's own limits on a head.
@@ -168,7 +173,7 @@ impl Patience {
     }
 
     fn is_head_late(&self, now: Instant) -> bool {
-        self.head_since.is_some_and(|since| now - since > self.header_timeout)
+        self.head_since.is_some_and(|since| now - since > self.timeouts.header)
     }
 
     fn is_close_late(&self, now: Instant) -> bool {
@@ -176,7 +181,7 @@ impl Patience {
     }
 
     fn is_idle_too_long(&self, now: Instant) -> bool {
-        now - self.idle_since > IDLE_TIMEOUT
+        now - self.idle_since > self.timeouts.idle
     }
 }
 

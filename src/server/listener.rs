@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::connection;
+use super::connection::{self, Timeouts};
 use super::shutdown::Watch;
 use crate::app::App;
 use crate::config::Server;
@@ -49,10 +49,10 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, server: Server, mut sh
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
-        let header_timeout = server.header_timeout;
+        let timeouts = Timeouts { header: server.header_timeout, idle: server.idle_timeout };
         let open = app.metrics().connections.opened();
         connections.spawn(async move {
-            connection::serve(stream, app, header_timeout, shutdown).await;
+            connection::serve(stream, app, timeouts, shutdown).await;
             drop((place, open));
         });
     }

@@ -1,5 +1,7 @@
 //! Clients that take their time, and more of them than there is room for: cut off, while others are served.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::support::http::Connection;
@@ -59,6 +61,31 @@ fn a_connection_may_idle_for_longer_than_a_head_may_take() {
     Connection::open(scene.bridge.public()).assert_closed();
     Connection::open(scene.bridge.public()).assert_closed();
     idle.exchange(&scene.event("msg_2")).assert_received();
+}
+
+/// A short request is seldom under way when the connection is looked at, and it was once closed as idle, a minute after it
+/// had been opened.
+#[test]
+fn a_connection_with_short_requests_is_not_idle() {
+    let scene = Plan::of("svix").server("idle_timeout: 1s").start();
+    let mut busy = Connection::open(scene.bridge.public());
+    for round in 0..3 {
+        let mut idle = Connection::open(scene.bridge.public());
+        idle.exchange(&scene.event(&format!("msg_{round}"))).assert_received();
+        let is_closed = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                idle.assert_closed();
+                is_closed.store(true, Ordering::Relaxed);
+            });
+            for number in 0..100_000 {
+                busy.exchange(&scene.event(&format!("msg_{round}_{number}"))).assert_received();
+                if is_closed.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+    }
 }
 
 #[test]
