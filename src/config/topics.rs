@@ -259,8 +259,13 @@ pub(super) fn of_source(check: &Checker<'_>, path: &Path, source: &Source) -> Ve
     let entries = source.topics.entries();
     for (pattern, target) in &entries {
         let at = path.key("topics").key(pattern);
-        if let Target::Topic(Pattern::Fixed(topic), _) = target {
-            need(topic, &at, source.largest_value());
+        match target {
+            Target::Topic(Pattern::Fixed(topic), _) => need(topic, &at, source.largest_value()),
+            // A type that is known gives a topic that is known.
+            Target::Topic(Pattern::PerType(template), _) if !pattern.contains('*') => {
+                need(&template.fill(pattern), &at, source.largest_value());
+            }
+            _ => {}
         }
         if let Target::Topic(_, Some(schema)) = target
             && let Some(topic) = &schema.raw_topic
@@ -279,4 +284,21 @@ pub(super) fn of_source(check: &Checker<'_>, path: &Path, source: &Source) -> Ve
         need(&quarantine.topic, &path.key("quarantine"), quarantine.allowance.max_body_bytes());
     }
     needs
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::validate;
+
+    #[test]
+    fn a_template_gives_a_topic_that_is_known_where_the_type_is() {
+        let yaml = "kafka: { bootstrap.servers: a:1 }\nsources: { s: { danger_accept_unsigned: true, topics: { paid: \
+                    '{source}.{type}.x', 'a/b': 'y.{type}', 'c.*': 'z.{type}', '*': { drop: true } } } }";
+        let config = validate::parse("file", yaml, &|_| None).unwrap();
+        let needs = config.sources[0].needs.iter().map(|need| need.topic.as_str());
+        let needs: Vec<&str> = needs.collect();
+        assert!(needs.contains(&"s.paid.x"), "{needs:?}");
+        assert!(needs.iter().any(|topic| topic.starts_with("y.a_b-")), "{needs:?}");
+        assert!(!needs.iter().any(|topic| topic.starts_with("z.")), "{needs:?}");
+    }
 }

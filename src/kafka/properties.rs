@@ -14,7 +14,8 @@ use rdkafka::producer::BaseProducer;
 use rdkafka::types::RDKafkaConfRes;
 
 /// How often librdkafka reports on itself. Readiness waits for the first report with a producer id, so a
-/// longer interval is a slower start; one report costs some tens of microseconds.
+/// longer interval is a slower start. A report costs some tens of microseconds; with nine brokers and hundreds of
+/// partitions about a millisecond.
 const STATISTICS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long a record may wait for Kafka's acknowledgement before librdkafka gives it up. Far longer than any

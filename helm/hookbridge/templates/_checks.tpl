@@ -85,6 +85,11 @@ passes over it, as over every `fail`.
 {{- range .Values.extraEnv -}}
 {{- $_ := set $given .name (ternary "reference" "value" (hasKey . "valueFrom")) -}}
 {{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if regexMatch "^(whsec_|whsk_|sk_live_|sk_test_|rk_live_|shpss_|xox[abp]-|ghp_|github_pat_)" (.value | default "" | toString) -}}
+{{- $faults = append $faults (printf "extraEnv: the value of `%s` looks like a secret; write `valueFrom: { secretKeyRef: { name: NAME, key: KEY } }`" .name) -}}
+{{- end -}}
+{{- end -}}
 {{- $prefix := printf "%s/" (include "hookbridge.secretsDirectory" .) -}}
 {{- $found := include "hookbridge.referencesOfConfig" . | fromJson -}}
 {{- range $file := $found.files -}}

@@ -3,6 +3,19 @@ The topics that the configuration names, as `of_source` in src/config/topics.rs 
 */}}
 
 {{/*
+A template's topic where the type is known. Takes a list: type, topic. What would be altered to be legal (src/topic.rs) stays a
+template: its name has a hash.
+*/}}
+{{- define "hookbridge.topicOfType" -}}
+{{- $type := index . 0 | toString -}}
+{{- $topic := index . 1 | toString -}}
+{{- if and (regexMatch "^[a-zA-Z0-9._-]+$" $type) (not (regexMatch "-[0-9a-f]{12}$" $type)) (lt (len $type) 100) -}}
+{{- $topic = replace "{type}" $type $topic -}}
+{{- end -}}
+{{- $topic -}}
+{{- end -}}
+
+{{/*
 As JSON: `fixed`, topics whose names are known; `prefixes`, what topics that `{type}` names begin with; `unbounded`, whether
 one of those begins with nothing.
 */}}
@@ -16,11 +29,11 @@ one of those begins with nothing.
 {{- range $type, $route := $source.topics -}}
 {{- if kindIs "map" $route -}}
 {{- if not $route.drop -}}
-{{- with $route.topic -}}{{- $here = append $here . -}}{{- end -}}
+{{- with $route.topic -}}{{- $here = append $here (include "hookbridge.topicOfType" (list $type .)) -}}{{- end -}}
 {{- with ($route.schema | default dict).raw_topic -}}{{- $here = append $here . -}}{{- end -}}
 {{- end -}}
 {{- else if $route -}}
-{{- $here = append $here $route -}}
+{{- $here = append $here (include "hookbridge.topicOfType" (list $type $route)) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (eq $unmapped "topic") (not (hasKey ($source.topics | default dict) "*")) -}}

@@ -59,6 +59,10 @@ def quantile(share, metric, labels, by=""):
 
 BY_SOURCE = " by (hookbridge_source)"
 BY_REPLICA = " by (instance, pod)"
+# Of replicas that are gone, too, as HookbridgeSourceSilent looks back: a new one has accepted nothing yet.
+LAST_ACCEPTED = (
+    f"max by (hookbridge_source) (max_over_time(hookbridge_source_last_accepted_timestamp_seconds{{{OF_SOURCE}}}[8d]))"
+)
 REPLICA = "{{pod}} {{instance}}"
 
 
@@ -70,7 +74,7 @@ def fine():
         {total('rate', REFUSED, f'{OF_SOURCE},{NOT_GENUINE}', '[5m]')}
         / ({total('rate', REQUESTS, OF_SOURCE, '[5m]')} > 0) or vector(0)"""
     silent = f"""
-        count(time() - max by (hookbridge_source) (hookbridge_source_last_accepted_timestamp_seconds{{{OF_SOURCE}}})
+        count(time() - {LAST_ACCEPTED}
         > max by (hookbridge_source) (hookbridge_source_expected_every_seconds{{{OF_SOURCE}}})) or vector(0)"""
     of_ours = f'{ALL},alertname=~"Hookbridge.+"'
     return [
@@ -150,11 +154,11 @@ def failing():
 
 
 def silent():
-    last = f"max by (hookbridge_source) (hookbridge_source_last_accepted_timestamp_seconds{{{OF_SOURCE}}})"
+    last = LAST_ACCEPTED
     expected = f"max by (hookbridge_source) (hookbridge_source_expected_every_seconds{{{OF_SOURCE}}})"
     return [
         table("How long has each source been silent?",
-              "Silence: since the last accepted event, by any replica that lives. Its longest: the source's `expected_every`, where "
+              "Silence: since the last accepted event, by any replica of the last 8 days. Its longest: the source's `expected_every`, where "
               "it is configured (HookbridgeSourceSilent).",
               [("hookbridge_source", "source")],
               [("silent for", f"time() - {last}", "s", None), ("at most", expected, "s", None),
