@@ -166,7 +166,7 @@ fn body_aborted() {
 
 #[test]
 fn draining() {
-    let mut scene = Plan::of("svix").start();
+    let mut scene = Plan::of("svix").server("shutdown_delay: 0s").start();
     // A request whose head has begun when the signal comes, and is whole only after it.
     let late = scene.event("msg_late").octets();
     let mut connection = Connection::open(scene.bridge.public());
@@ -176,6 +176,7 @@ fn draining() {
     scene.bridge.signal("TERM");
     eventually(SOON, "the end has begun", || scene.bridge.log().find("shutting down", |_| true));
     eventually(SOON, "/readyz says 503", || (scene.bridge.readyz()? == 503).then_some(()));
+    eventually(SOON, "new connections are refused", || Connection::try_open(scene.bridge.public()).err());
     connection.send(&late[40..]);
     let answer = connection.answer();
     assert_refusal(&answer, 503, "unavailable");
