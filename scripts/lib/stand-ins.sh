@@ -5,7 +5,10 @@
 # A tree is made below $store (the caller's), atomically: one that exists is complete. It is made anew when this file changes,
 # and after a week, because packages get security updates.
 
-debian=${HOOKBRIDGE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Where this machine has its own packages from: the first of what apt is told. Not `head`: apt must not write to nobody.
+# shellcheck disable=SC2016 # apt fills it in
+debian=${HOOKBRIDGE_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sed '/security/d; s:/*$::')}
+debian=${debian%%$'\n'*}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # What gcr.io/distroless/cc-debian13 is made of as far as hookbridge meets it: the C library with its name service and
