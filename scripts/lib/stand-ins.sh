@@ -33,7 +33,7 @@ kept_tree() {
     return
   fi
   note "making a stand-in for the $1 image, of Debian $3, in $tree"
-  draft=$(mktemp -d -p "$store" draft.XXXXXX)
+  draft=$(mktemp -d -p "$store")
   if ! "$2" "$3" "$draft/tree" >"$draft/log" 2>&1; then
     cat "$draft/log" >&2
     rm -rf "$draft"
