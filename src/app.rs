@@ -5,7 +5,7 @@
 //! of; a request keeps the source that it began with.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -24,6 +24,13 @@ use crate::telemetry::trace::Tracing;
 /// The sources, by path.
 type Sources = HashMap<String, Arc<Source>>;
 
+/// Nobody has asked it to end.
+const SERVING: u8 = 0;
+/// Load balancers should send nothing here any more; what comes is taken.
+const LEAVING: u8 = 1;
+/// What comes is refused.
+const DRAINING: u8 = 2;
+
 /// The running service.
 pub struct App {
     sources: ArcSwap<Sources>,
@@ -32,8 +39,8 @@ pub struct App {
     metrics: Arc<Metrics>,
     fetcher: Arc<Fetcher>,
     registry: Option<Arc<Registry>>,
-    leaving: AtomicBool,
-    draining: AtomicBool,
+    /// How far its end has come: [`SERVING`], [`LEAVING`] or [`DRAINING`], and never back.
+    stage: AtomicU8,
     tracing: Option<Arc<Tracing>>,
     /// Once the end has begun: when it has to be over.
     ends_at: OnceLock<Instant>,
@@ -96,20 +103,9 @@ impl App {
         let registry = registry.map(|registry| Registry::new(registry, Arc::clone(&metrics)));
         let registry = registry.transpose().map_err(SetUpError::Registry)?;
         let sources = ArcSwap::from_pointee(by_path(config.sources.iter().cloned()));
-        let (leaving, draining) = (AtomicBool::new(false), AtomicBool::new(false));
+        let stage = AtomicU8::new(SERVING);
         let (tracing, ends_at) = (exports.tracing(), OnceLock::new());
-        let app = Self {
-            sources,
-            budget,
-            producer,
-            metrics,
-            fetcher,
-            registry,
-            leaving,
-            draining,
-            tracing,
-            ends_at,
-        };
+        let app = Self { sources, budget, producer, metrics, fetcher, registry, stage, tracing, ends_at };
         let app = Arc::new(app);
         let observed = Arc::downgrade(&app);
         app.metrics.serve(&config.sources);
@@ -195,24 +191,24 @@ impl App {
     /// From now on no load balancer should send requests here; those that come are taken, and their connections are not
     /// kept.
     pub fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
+        self.stage.fetch_max(LEAVING, Ordering::Relaxed);
     }
 
     /// Whether the end has begun.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+        self.stage.load(Ordering::Relaxed) >= LEAVING
     }
 
     /// From now on new requests are refused.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.stage.fetch_max(DRAINING, Ordering::Relaxed);
     }
 
     /// Whether new requests are refused.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.stage.load(Ordering::Relaxed) >= DRAINING
     }
 
     /// Whether a load balancer should send requests here.
